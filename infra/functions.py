@@ -1,0 +1,54 @@
+"""The functions, as data: what each is given. Rights are in ``infra.grants``."""
+
+from dataclasses import dataclass
+
+from relight.model import Phase
+
+RECORD = ("name", "table", "evidence_bucket")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """``settings``: fields of ``relight.settings.FunctionSettings`` that it reads. Sizes in MiB, times in seconds.
+
+    ``scheduled``: called without anybody waiting, so that a failure must be kept somewhere.
+    """
+
+    does: str
+    settings: tuple[str, ...] = RECORD
+    memory: int = 512
+    timeout: int = 60
+    scheduled: bool = False
+
+
+SPECS: dict[str, Spec] = {
+    Phase.DETECT: Spec(does="re-reads the app's health signals"),
+    Phase.PLAN: Spec(
+        does="takes the lease, verifies the backup, computes the plan",
+        settings=(*RECORD, "subnets", "instance_types", "runner_hold"),
+        memory=1024,
+        timeout=300,
+    ),
+    Phase.LAUNCH: Spec(
+        does="launches the runner",
+        settings=(*RECORD, "launch_template", "subnets", "instance_types", "runner_role_id", "runner_hold"),
+    ),
+    Phase.RESTORE: Spec(does="hands the agent its restore task"),
+    Phase.VALIDATE: Spec(does="hands the agent its validate task"),
+    Phase.APPROVE: Spec(does="asks people for a decision", settings=(*RECORD, "topic")),
+    Phase.PROMOTE: Spec(does="moves pointers and hands the agent its promote task"),
+    Phase.SERVE: Spec(does="waits for a failback"),
+    Phase.FAILBACK: Spec(does="verifies that nothing diverged and hands pointers back"),
+    Phase.TEARDOWN: Spec(does="terminates the runner and proves that none is left", timeout=120),
+    Phase.REPORT: Spec(
+        does="closes and signs the evidence chain, reports",
+        settings=(*RECORD, "signing_key", "topic"),
+        memory=1024,
+        timeout=120,
+    ),
+    "probe": Spec(does="measures each app's health, each minute", settings=("name",), scheduled=True),
+    "console": Spec(does="answers the console API", settings=("name", "table", "state_machine"), timeout=29),
+    "reap": Spec(
+        does="ends runners that outlived their expiry, by tag alone", settings=("name",), timeout=120, scheduled=True
+    ),
+}

@@ -1,0 +1,57 @@
+"""``python -m infra.permissions``: docs/permissions.md, printed from the table that the roles are made of."""
+
+from collections.abc import Iterable, Iterator
+
+from infra import node  # noqa: F401  # before aws_cdk
+from infra.functions import SPECS
+from infra.grants import FUNCTIONS, RUNNER, Grant
+
+HEAD = """# Permissions
+
+Made by `python -m infra.permissions > docs/permissions.md` from `infra/grants.py`, the table that the roles are made of; a
+test holds the two together. Every function has a role of its own, and so has the runner.
+
+## What a person needs
+
+| to | needs |
+|---|---|
+| deploy | what the CDK CLI needs: to assume the roles of `cdk bootstrap` |
+| use the CLI | `ssm:GetParameter` on `parameter/<name>/deployment` and `parameter/<name>/apps/*` |
+| see runs | `execute-api:Invoke` on `<api>/*/GET/*` |
+| start runs, fail back | `execute-api:Invoke` on `<api>/*/POST/runs` and `<api>/*/POST/runs/*/failback` |
+| approve, reject | `execute-api:Invoke` on `<api>/*/POST/runs/*/approve` and `<api>/*/POST/runs/*/reject` |
+| arm, disarm | `events:EnableRule`, `events:DisableRule`, `scheduler:GetSchedule`, `scheduler:UpdateSchedule`, |
+| | and `iam:PassRole` on the scheduler's role |
+| read evidence | `s3:GetObject` and `s3:ListBucket` on the evidence bucket, `kms:GetPublicKey` on its key |
+
+Give starting and approving to different people: a run's initiator may not approve it, unless break-glass is stated, and that
+is reported. Nobody needs `states:SendTaskSuccess`: who has it can end any callback whose token they know.
+
+An app's bucket that is encrypted with a KMS key of yours: allow `kms:Decrypt` in that key's policy to the roles of Detect,
+Plan, Probe, Promote, Failback, Teardown and the runner, and `kms:GenerateDataKey` to those that move pointers.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    runner = section(
+        "The runner", "the instance profile; nothing else on the instance has rights, pods do not reach it", RUNNER
+    )
+    return "\n".join([HEAD, "## Functions", "", *functions(), *runner]).rstrip() + "\n"
+
+
+def functions() -> Iterator[str]:
+    for name, spec in SPECS.items():
+        yield from section(name, spec.does, FUNCTIONS[name])
+
+
+def section(title: str, does: str, grants: Iterable[Grant]) -> Iterator[str]:
+    yield from (f"### {title}", f"{does[0].upper()}{does[1:]}.", "", "| may | on | only if | because |", "|---|---|---|---|")
+    for grant in grants:
+        actions = ", ".join(f"`{action}`" for action in grant.actions.split())
+        yield f"| {actions} | {grant.on} | {grant.only or '-'} | {grant.why} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,154 @@
+"""Asking for runs, and looking at them."""
+
+import json
+import secrets
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.console.desk import Call, Desk
+from relight.adapters import parameters
+from relight.adapters.table import Approval, Lease
+from relight.config import App
+from relight.errors import ImageNotPinned, NothingHeld, RelightError, RequestInvalid, RunInProgress
+from relight.evidence.scrub import scrub
+from relight.evidence.step import FACTS
+from relight.formats import is_name
+from relight.model import Mode, Outcome, Phase, Run, RunRequest, decode, encode, now, run_request
+from relight.times import from_epoch
+
+STARTS = (Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE, Phase.TEARDOWN)
+STOPS = (None, Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE)
+RESTORED = ("backup", "image_ref", "namespace")  # decided by what was restored, not by who validates it
+GOING_ON = ("RUNNING", "PENDING_REDRIVE")
+UNSAID = (None, "latest_valid", "latest_proven", "random")
+
+
+def start(desk: Desk, call: Call) -> dict[str, Any]:
+    """Starts a run, or raises UnknownApp, RequestInvalid, ImageNotPinned, RunInProgress or NothingHeld and starts none."""
+    request = replace(run_request(call.body), initiator=call.caller)
+    app = parameters.app(request.app)
+    lease = desk.table.lease(app.name)
+    check(request, app, lease)
+    if request.start_at == Phase.VALIDATE and lease is not None:
+        request = as_restored(desk, request, lease)
+    run_id = f"{app.name}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
+    arn = desk.workflow.start(run_id, request)
+    # On record at once, so that whoever asked can follow the run before its first phase is at work.
+    run = Run(**encode_request(request), run_id=run_id, started_at=now(), execution_arn=arn)
+    desk.table.note_run(run, requested_by=call.caller)
+    return {"run_id": run_id, "execution_arn": arn}
+
+
+def encode_request(request: RunRequest) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in RunRequest.__dataclass_fields__}
+
+
+def as_restored(desk: Desk, request: RunRequest, held: Lease) -> RunRequest:
+    """The request with what the held runner's own run restored. Raises RequestInvalid where it names something else."""
+    record = desk.table.run(held.run_id)
+    if record is None or held.plan is None:
+        return request
+    there = {**record["run"], "backup": held.plan.backup_uri}
+    for name in RESTORED:
+        asked = getattr(request, name)
+        if asked not in UNSAID and str(asked).rstrip("/") != str(there.get(name)).rstrip("/"):
+            problem = f"the held runner has {there.get(name) or 'the default'}, so that is all it can validate"
+            raise RequestInvalid(f"{name} {asked}", problem, "leave it out, or restore first: relight restore")
+    return replace(request, backup=there["backup"], image_ref=there.get("image_ref"), namespace=there.get("namespace"))
+
+
+def check(request: RunRequest, app: App, lease: Lease | None) -> None:
+    """What can be refused before a run starts. Plan checks all of it again: this is for a quick answer."""
+    if request.start_at not in STARTS:
+        raise RequestInvalid("start_at", f"{request.start_at} is no place to start", f"use {', '.join(STARTS)}")
+    if request.stop_after not in STOPS:
+        raise RequestInvalid("stop_after", f"{request.stop_after} is no place to stop", "use launch, restore or validate")
+    if request.stop_after and STARTS.index(request.stop_after) < STARTS.index(request.start_at):
+        raise RequestInvalid(
+            f"stop_after {request.stop_after}", f"comes before start_at {request.start_at}", "stop there or later"
+        )
+    if request.negative_control and request.mode != Mode.DRILL:
+        raise RequestInvalid(
+            "negative_control", "damages the copy: only a drill may do that", "leave it out, or use mode drill"
+        )
+    if request.namespace and not is_name(request.namespace):
+        raise RequestInvalid(
+            f"namespace {request.namespace!r}",
+            "is no name of a namespace",
+            "use lower-case letters, digits and dashes, a letter first",
+        )
+    if request.image_ref and "@sha256:" not in request.image_ref and not app.development:
+        raise ImageNotPinned(f"image_ref {request.image_ref}", "names a tag", "name a digest: repository@sha256:...")
+    live = lease if lease and not lease.expired(time.time()) else None
+    if request.start_at != Phase.LAUNCH:
+        if live is None or not live.held:
+            fix = "there is nothing to destroy" if request.start_at == Phase.TEARDOWN else "bring one up: relight apply"
+            raise NothingHeld(f"start_at {request.start_at}", f"no runner is being held for {app.name}", fix)
+    elif live and not (request.mode == Mode.INCIDENT and live.mode == Mode.DRILL):
+        fix = "give it up first: relight destroy" if live.held else f"wait for it: relight status {live.run_id}"
+        raise RunInProgress(f"app {app.name}", f"run {live.run_id} ({live.mode}) has its lease", fix)
+
+
+def listed(desk: Desk, call: Call) -> dict[str, Any]:
+    """Runs of one app (``?app=``) or of all, newest first."""
+    named = call.query.get("app")
+    apps = [parameters.app(named)] if named else parameters.apps()
+    records = [record for app in apps for run_id in desk.table.runs(app.name) if (record := desk.table.run(run_id))]
+    records = [ended(desk, decode(record["run"], Run), record) for record in records]
+    rows = [{**_head(record), "app": record["run"]["app"], "mode": record["run"]["mode"]} for record in records]
+    return {"runs": sorted(rows, key=lambda row: str(row["started_at"]), reverse=True)}
+
+
+def shown(desk: Desk, call: Call) -> dict[str, Any]:
+    """One run: its phases, what is known of it, and where its decision stands. Never a token."""
+    run, record = desk.run(call.run_id)
+    record = ended(desk, run, record)
+    facts = {name: json.loads(record[name]) for name in FACTS if name in record}
+    phases = [encode(row) for row in desk.table.phases(run.run_id)]
+    known = {"run": encode(run), **_head(record), "phases": phases, "facts": facts, "checks": _checks(facts)}
+    known["evidence"] = {"prefix": record.get("evidence"), "report": record.get("report")}
+    return {**dict(scrub(known)), "approval": _approval(desk.table.approval(run.run_id))}
+
+
+def ended(desk: Desk, run: Run, record: dict[str, Any]) -> dict[str, Any]:
+    """The record; where it has no outcome though the execution is over, Report itself failed: Failed, and why.
+
+    Read again after asking, because Report may have closed the record between the two.
+    """
+    if record.get("outcome"):
+        return record
+    try:
+        execution = desk.workflow.describe(run.execution_arn)
+    except RelightError:
+        return record  # it cannot be said now; the next look asks again
+    _, record = desk.run(run.run_id)
+    if execution.status in GOING_ON or record.get("outcome"):
+        return record
+    why = ": ".join(filter(None, (execution.status, execution.error, execution.cause)))
+    told = f"the run ended without its report ({why}); without a teardown its runner lives until its expiry"
+    return {**record, "status": "ended", "outcome": Outcome.FAILED.value, "summary": told}
+
+
+def _head(record: dict[str, Any]) -> dict[str, Any]:
+    run = record["run"]
+    shown = {name: record.get(name) for name in ("phase", "outcome", "summary")}
+    return {"run_id": run["run_id"], "started_at": run["started_at"], "status": record.get("status", "running"), **shown}
+
+
+def _checks(facts: dict[str, Any]) -> list[Any]:
+    return list((facts.get("validation") or {}).get("checks", []))
+
+
+def _approval(found: Approval | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    state = found.decision.decided.value if found.decision else "expired" if found.expires_at <= time.time() else "waiting"
+    return {
+        "state": state,
+        "evidence_hash": found.evidence_hash,
+        "requested_at": found.requested_at,
+        "expires_at": from_epoch(found.expires_at),
+        "decision": encode(found.decision),
+    }

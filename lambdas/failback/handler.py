@@ -1,0 +1,32 @@
+"""Failback: verifies that only the frozen site published since the promotion, then hands the pointers back."""
+
+from typing import Any
+
+from relight import pointers
+from relight.adapters.table import PointerMove
+from relight.errors import Diverged
+from relight.evidence.step import Step, step
+from relight.model import Frozen, HandBack, Phase
+
+
+def handler(event: dict[str, Any], context: object) -> Any:
+    with step(Phase.FAILBACK, event) as now:
+        if found := divergence(now, now.given("frozen", Frozen)):
+            raise Diverged(
+                f"failback of {now.run.app}: {'; '.join(found)}; the runner stays, as production, until its expiry; "
+                "reconcile the two, then give it up with relight destroy"
+            )
+        moves = now.table.pointers(now.run.run_id)
+        return now.answer(HandBack(actions=tuple(pointers.move_back(now.store, now.run, move) for move in moves)))
+
+
+def divergence(now: Step, frozen: Frozen) -> list[str]:
+    """Why handing back would lose something, in words."""
+    found = [] if frozen.frozen else [f"the promoted site could not be frozen ({frozen.detail})"]
+    return found + [one for move in now.table.pointers(now.run.run_id) if (one := _moved(now, move))]
+
+
+def _moved(now: Step, move: PointerMove) -> str | None:
+    if pointers.ours(now.store, move) or (now.attempt and pointers.handed_back(now.store, now.run, move)):
+        return None
+    return f"{move.uri} was moved by somebody else"

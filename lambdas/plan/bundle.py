@@ -1,0 +1,104 @@
+"""From the app and its backups to a plan in the run's evidence."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from relight.adapters.compute import Compute
+from relight.adapters.s3 import join
+from relight.adapters.table import Table
+from relight.backup.catalog import LATEST_PROVEN, Selection, select
+from relight.backup.reader import open_backup
+from relight.config import App
+from relight.errors import BackupTooOld, PreflightFailed, RelightError
+from relight.evidence.step import Step
+from relight.model import Deadlines, Mode, PlanRef, Verdict, encode, moment
+from relight.recovery.context import BackupFacts, Recipe
+from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
+
+CHOSEN_BY_AGE = ("latest_valid", "latest_proven")
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    now: Step
+    app: App
+    deadlines: Deadlines
+
+    def make(self) -> PlanRef:
+        """Chooses, verifies (not the bytes: the agent does that as it restores), plans, preflights, writes the bundle.
+
+        Raises what the backup breaks, ImageNotPinned, PreflightFailed, BackupTooOld.
+        """
+        run, store = self.now.run, self.now.store
+        known = proven(self.now.table, self.app.name) if run.backup == LATEST_PROVEN else ()
+        chosen = select(store, self.app.storage, run.backup, seed=run.run_id, proven=known)
+        self._note("backup", [f"passed over {one.uri}: {one.why}" for one in chosen.passed_over])
+        self._check_age(chosen)
+        self._check_offered()
+        bundle = self._bundle(chosen)
+        self._note("objects", [f"refused {one.identity}" for one in bundle.refused])
+        where = join(self.now.prefix, "plan")
+        for name, data in bundle.files.items():
+            store.put(join(where, name), data)
+        return self._ref(where, bundle, chosen)
+
+    def _bundle(self, chosen: Selection) -> PlanBundle:
+        backup = open_backup(self.now.store, chosen.uri, chosen.metadata_sha256)
+        facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
+        recipe = Recipe.of(self.app, self.now.run, facts, backup.manifests())
+        return make_plan(PlanInputs(recipe=recipe, mode=self.now.run.mode, ladder=self.now.settings.instance_types))
+
+    def _ref(self, where: str, bundle: PlanBundle, chosen: Selection) -> PlanRef:
+        return PlanRef(
+            uri=where,
+            hash=bundle.hash,
+            backup_uri=chosen.uri,
+            backup_id=chosen.backup_id,
+            metadata_sha256=chosen.metadata_sha256,
+            created_at=chosen.created_at,
+            rungs=len(self.now.settings.instance_types) * len(self.now.settings.subnets),
+            deadlines=self.deadlines,
+        )
+
+    def _check_age(self, chosen: Selection) -> None:
+        """An incident goes on with what there is, and says so. A drill that was to prove the RPO fails."""
+        age = int((datetime.now(UTC) - moment(chosen.created_at)).total_seconds())
+        said = f"backup {chosen.backup_id} is {age} s old; the RPO of {self.app.name} is {self.app.rpo} s"
+        if age > self.app.rpo and self.now.run.mode == Mode.DRILL and self.now.run.backup in CHOSEN_BY_AGE:
+            raise BackupTooOld(f"{said}; an incident now would lose more than allowed; repair the app's backups")
+        self._note("rpo", [said] if age > self.app.rpo else [])
+
+    def _check_offered(self) -> None:
+        """Whether the region has any of the ladder's instance types. That EC2 cannot say so stops nobody."""
+        wanted = set(self.now.settings.instance_types)
+        try:
+            offered = Compute().offered(sorted(wanted))
+        except RelightError as error:
+            self._note("ladder", [f"{type(error).__name__}: {error}"], Verdict.COULD_NOT_VERIFY)
+            return
+        if not offered:
+            raise PreflightFailed(f"launch ladder: none of {', '.join(sorted(wanted))} is offered here; change relight.toml")
+        self._note("ladder", [f"{one} is not offered here" for one in sorted(wanted - offered)])
+
+    def _note(self, check: str, found: list[str], bad: Verdict = Verdict.FAILED) -> None:
+        """A preflight in the receipt: one that did not pass is a warning, or the run would have ended."""
+        row: dict[str, Any] = {
+            "check": check,
+            "verdict": (bad if found else Verdict.PASSED).value,
+            "detail": "; ".join(found),
+        }
+        self.now.record.verdicts.append(row)
+
+
+def proven(table: Table, app: str) -> tuple[str, ...]:
+    """Ids of the backups that a run of the app restored and validated as PASSED, from the last runs on record."""
+    records = [record for run_id in table.runs(app) if (record := table.run(run_id))]
+    passed = [record for record in records if _fact(record, "validation").get("verdict") == Verdict.PASSED]
+    return tuple(_fact(record, "plan").get("backup_id", "") for record in passed)
+
+
+def _fact(record: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(record.get(name) or "{}")
+    return found

@@ -1,0 +1,77 @@
+"""Report: fills the receipts that are missing, writes the report, closes and signs the evidence chain, tells people."""
+
+from typing import Any
+
+from relight.adapters.keys import SigningKey
+from relight.adapters.notify import Notifier
+from relight.adapters.s3 import join
+from relight.errors import RelightError
+from relight.evidence import step as steps
+from relight.evidence.binding import digest
+from relight.evidence.closing import Signer, close_chain
+from relight.evidence.page import page
+from relight.evidence.receipts import chain
+from relight.evidence.report import Ended, build
+from relight.evidence.scrub import scrub
+from relight.evidence.step import Step, log, step
+from relight.model import Artifact, Ending, Failure, Outcome, Phase, canonical, encode
+
+LOST = "ReceiptMissing"
+
+
+def handler(event: dict[str, Any], context: object) -> Any:
+    with step(Phase.REPORT, event) as now:
+        ended = ending_of(now)
+        fill(now, ended)
+        documents = write(now, ended)
+        now.record.outputs = {"outcome": ended.outcome.value, "summary": ended.summary(), "documents": encode(documents)}
+    # After the step: the chain that is signed holds Report's own receipt too.
+    key = SigningKey(now.settings.signing_key)
+    closed = close_chain(now.store, now.prefix, now.run, documents, Signer(key.sign, key.public_key_pem))
+    ending = Ending(
+        outcome=ended.outcome, summary=ended.summary(), report_uri=documents["report.html"].uri, chain_head=closed.sha256
+    )
+    tell(now, ending)
+    return encode(ending)
+
+
+def ending_of(now: Step) -> Ended:
+    failure = steps.failure(now.payload)
+    outcome = Outcome(now.payload.get("outcome") or Outcome.FAILED)
+    variables = {name: scrub(now.payload.get(name)) for name in steps.FACTS}
+    scrubbed = Failure(**scrub(encode(failure))) if failure else None
+    return Ended(run=now.run, outcome=outcome, failure=scrubbed, variables=variables)
+
+
+def fill(now: Step, ended: Ended) -> None:
+    """Every phase that started has a receipt: those whose function was cut short get theirs here."""
+    there = {link.phase for link in chain(now.store, now.prefix)}
+    for row in now.table.phases(now.run.run_id):
+        if row.phase not in there and row.phase != Phase.REPORT:
+            known = ended.failure if ended.failure and ended.failure.phase.lower() == row.phase else None
+            why = known or Failure(phase=row.phase, error=LOST, cause="the phase started and left no receipt")
+            steps.fill_receipt(now.store, now.prefix, now.run, row, why)
+
+
+def write(now: Step, ended: Ended) -> dict[str, Artifact]:
+    """report.json and report.html, by name."""
+    report = build(ended, chain(now.store, now.prefix))
+    found = {}
+    for name, data in {"report.json": canonical(report), "report.html": page(report)}.items():
+        now.store.put(uri := join(now.prefix, name), data)
+        found[name] = Artifact(uri=uri, sha256=digest(data))
+    return found
+
+
+def tell(now: Step, ending: Ending) -> None:
+    """The end in the table and in a message. The evidence is closed by now: an error here is logged and changes nothing."""
+    try:
+        now.table.note_run(
+            now.run, status="ended", outcome=ending.outcome.value, summary=ending.summary, report=ending.report_uri
+        )
+        subject = f"Relight: {now.run.app}: {now.run.mode.value} {ending.outcome}"
+        Notifier(now.settings.topic).publish(
+            subject, f"{ending.summary}\n\nrun     {now.run.run_id}\nreport  {ending.report_uri}\n"
+        )
+    except RelightError as error:
+        log.error("nobody was told", extra={"error": str(error)})

@@ -1,0 +1,116 @@
+"""AWS clients, and AWS errors as ours. Every other adapter of AWS goes through here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from relight.errors import (
+    AccessDenied,
+    AwsRefused,
+    Conflict,
+    NotPermitted,
+    ObjectNotFound,
+    RelightError,
+    ServiceUnavailable,
+    Throttled,
+)
+
+THREADS = 32
+CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=THREADS + 8,
+    tcp_keepalive=True,
+)
+ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+_making = Lock()
+
+
+@cache
+def client(service: str, once: bool = False) -> Any:
+    """The process's boto3 client of ``service`` (thread-safe): standard retries (``once``: none), bounded timeouts.
+
+    Raises NotPermitted where no region or profile is set. ``client.cache_clear()`` forgets all clients.
+    """
+    with translated(f"set up {service}"), _making:  # boto3's default session is not thread-safe
+        return boto3.client(service, config=CONFIG.merge(ONCE) if once else CONFIG)  # type: ignore[call-overload]
+
+
+CODES: dict[type[RelightError], str] = {
+    Throttled: """Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException SlowDown 429
+        RequestLimitExceeded TooManyRequestsException ProvisionedThroughputExceededException BandwidthLimitExceeded""",
+    ServiceUnavailable: "RequestTimeout RequestTimeoutException PriorRequestNotComplete InternalError",
+    NotPermitted: """ExpiredToken ExpiredTokenException InvalidClientTokenId UnrecognizedClientException InvalidAccessKeyId
+        InvalidToken SignatureDoesNotMatch InvalidSignatureException RequestExpired TokenRefreshRequired AuthFailure
+        MissingAuthenticationToken MissingAuthenticationTokenException IncompleteSignature OptInRequired""",
+    AccessDenied: """AccessDenied AccessDeniedException UnauthorizedOperation AuthorizationError
+        AuthorizationErrorException KMSAccessDeniedException Forbidden 403""",
+    ObjectNotFound: "NoSuchKey NoSuchBucket NoSuchVersion NoSuchUpload NotFound 404",
+    Conflict: """PreconditionFailed ConditionalRequestConflict ConditionalCheckFailedException TransactionConflictException
+        OperationAborted 412""",
+}
+KIND_OF_CODE = {code: kind for kind, codes in CODES.items() for code in codes.split()}
+NO_CREDENTIALS = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.ProfileNotFound,
+    aws.NoRegionError,
+    aws.SSOError,
+    aws.TokenRetrievalError,
+)
+SAYS: dict[type[RelightError], str] = {
+    Throttled: "AWS throttled the call ({why}); wait and try again",
+    ServiceUnavailable: "AWS did not answer as it should ({why}); it is usually back soon, try again",
+    AccessDenied: "AWS refused it ({why}); grant this action to the caller's role (docs/permissions.md)",
+    ObjectNotFound: "it is not there ({why}); check the bucket and the key",
+    Conflict: "somebody else changed it in the meantime ({why}); read it again and decide again",
+    AwsRefused: "AWS refused the request for good ({why}); trying again cannot help, correct the request",
+}
+
+
+def translate(error: Exception, what: str) -> RelightError:
+    """The error of ours for one of botocore's. ``what`` names the call and its target: ``read s3://bucket/key``."""
+    kind, why = _kind(error), _why(error)
+    if kind is NotPermitted:
+        return NotPermitted(
+            what, f"AWS does not accept the credentials ({why})", "sign in, or set AWS_PROFILE and AWS_REGION"
+        )
+    return kind(f"{what}: {SAYS[kind].format(why=why)}")
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """botocore's errors inside the block leave it as ours (see ``translate``); other errors pass."""
+    try:
+        yield
+    except (aws.ClientError, aws.BotoCoreError) as error:
+        raise translate(error, what) from error
+
+
+def _kind(error: Exception) -> type[RelightError]:
+    if isinstance(error, NO_CREDENTIALS):
+        return NotPermitted
+    if not isinstance(error, aws.ClientError):
+        # What is not an answer is a lost connection, unless botocore refused to send the request at all.
+        return AwsRefused if isinstance(error, (aws.ParamValidationError, aws.ValidationError)) else ServiceUnavailable
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind = KIND_OF_CODE.get(error_code(error)) or KIND_OF_CODE.get(str(status))
+    return kind or (ServiceUnavailable if status >= 500 else AwsRefused)
+
+
+def error_code(error: Exception) -> str:
+    """AWS's own code of the error (``NoSuchKey``), or the class name where AWS did not answer."""
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, aws.ClientError) else type(error).__name__
+
+
+def _why(error: Exception) -> str:
+    message = error.response["Error"].get("Message", "") if isinstance(error, aws.ClientError) else str(error)
+    return " ".join(f"{error_code(error)}: {message}".split()).rstrip(":. ")

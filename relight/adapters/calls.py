@@ -1,0 +1,35 @@
+"""One AWS call: its expected refusals by code, every other error as one of ours."""
+
+from collections.abc import Collection
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from relight.adapters.aws import client, translate
+
+# EC2 says "no capacity" with status 500, which the SDK would retry on every rung; the ladder knows better.
+ONCE = {("ec2", "run_instances")}
+
+
+class Refused(Exception):
+    """A refusal that the caller expects and handles. Never leaves the adapters. ``code`` is AWS's error code."""
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        self.code = str(response.get("Error", {}).get("Code", ""))
+        self.message = str(response.get("Error", {}).get("Message", ""))
+        self.response = response
+        super().__init__(self.code)
+
+
+def call(service: str, operation: str, expected: Collection[str] = (), **arguments: Any) -> dict[str, Any]:
+    """Raises Refused for an ``expected`` error code (or a code that starts with ``<expected>.``), else a RelightError."""
+    try:
+        answer: dict[str, Any] = getattr(client(service, (service, operation) in ONCE), operation)(**arguments)
+        return answer
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if any(code == one or code.startswith(f"{one}.") for one in expected):
+            raise Refused(dict(error.response)) from None
+        raise translate(error, f"{service} {operation}") from error
+    except BotoCoreError as error:
+        raise translate(error, f"{service} {operation}") from error

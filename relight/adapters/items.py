@@ -1,0 +1,85 @@
+"""Items of a DynamoDB table as plain dicts: the mechanics under ``relight.adapters.table``."""
+
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from relight.adapters.calls import Refused, call
+
+LOST = "ConditionalCheckFailedException"
+Item = dict[str, Any]
+
+
+class Items:
+    """A table with the string keys ``pk`` and ``sk`` and the time to live ``ttl`` (epoch seconds)."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def _get(self, pk: str, sk: str) -> Item | None:
+        answer = call("dynamodb", "get_item", TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return _plain(answer["Item"]) if "Item" in answer else None
+
+    def _put(self, pk: str, sk: str, fields: Item, ttl: int) -> None:
+        call("dynamodb", "put_item", TableName=self._name, Item=_wire({"pk": pk, "sk": sk, "ttl": ttl, **fields}))
+
+    def _try(self, *arguments: Any) -> bool:
+        try:
+            self._update(*arguments)
+        except Refused:
+            return False
+        return True
+
+    def _update(
+        self, pk: str, sk: str, fields: Item, condition: str = "", values: Item | None = None, drop: tuple[str, ...] = ()
+    ) -> None:
+        """Raises Refused when the condition does not hold."""
+        sets = ", ".join(f"#{name} = :{name}_" for name in fields)
+        request: Item = {
+            "UpdateExpression": f"SET {sets}" + (f" REMOVE {', '.join(drop)}" if drop else ""),
+            "ExpressionAttributeNames": {f"#{name}": name for name in fields},
+            "ExpressionAttributeValues": _wire({f":{name}_": value for name, value in fields.items()} | (values or {})),
+        }
+        if condition:
+            request["ConditionExpression"] = condition
+        call("dynamodb", "update_item", {LOST}, TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), **request)
+
+    def _query(self, pk: str, prefix: str, newest_first: bool = False, limit: int | None = None) -> list[Item]:
+        found: list[Item] = []
+        condition = "pk = :pk" + (" AND begins_with(sk, :sk)" if prefix else "")
+        values = {":pk": pk, **({":sk": prefix} if prefix else {})}
+        request: Item = {"KeyConditionExpression": condition, "ExpressionAttributeValues": _wire(values)}
+        request |= {"ConsistentRead": True, "ScanIndexForward": not newest_first, **({"Limit": limit} if limit else {})}
+        while True:
+            answer = call("dynamodb", "query", TableName=self._name, **request)
+            found += [_plain(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer or (limit and len(found) >= limit):
+                return found[:limit]
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _delete(self, pk: str, sk: str, condition: str = "", values: Item | None = None) -> None:
+        """Deleting what is not there is no error, unless the condition says so. Raises Refused."""
+        request: Item = (
+            {"ConditionExpression": condition, "ExpressionAttributeValues": _wire(values or {})} if condition else {}
+        )
+        call("dynamodb", "delete_item", {LOST}, TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), **request)
+
+
+_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
+
+
+def _wire(fields: Item) -> Item:
+    return {name: _serializer.serialize(value) for name, value in fields.items()}
+
+
+def _plain(item: Item) -> Item:
+    return {name: _number(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _number(value: Any) -> Any:
+    """DynamoDB's decimals as the whole numbers we store."""
+    if isinstance(value, dict):
+        return {key: _number(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_number(each) for each in value]
+    return int(value) if type(value).__name__ == "Decimal" else value

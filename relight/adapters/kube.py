@@ -1,0 +1,236 @@
+"""The Kubernetes API with plain dicts: one small client over the official one's transport.
+
+The official dynamic client is not used for discovery: it keeps its cache in a shared temporary file named after the
+host, is not safe for threads, and asks without a time limit. Importing ``kubernetes`` costs two seconds of CPU, so it
+happens on first use; ``preload()`` starts it in the background.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from relight.adapters.kube_http import ask, open_transport, stream_lines, translated
+from relight.errors import ClusterNotReady, RelightError, ServiceUnavailable
+
+Object = dict[str, Any]
+Objects = list[Object]
+Query = list[tuple[str, str]]
+
+FIELD_MANAGER = "relight"
+REQUEST_SECONDS = 15.0
+PAGE = 500
+REDISCOVER_SECONDS = 0.25
+NEVER: tuple[float, dict[str, "Resource"]] = (float("-inf"), {})
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What the API says about a kind. ``path`` is its group's and version's part of every address."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        return ("/apis/" if "/" in self.api_version else "/api/") + self.api_version
+
+    def address(self, namespace: str | None, name: str | None = None, sub: str | None = None) -> str:
+        scope = ("namespaces", namespace) if self.namespaced and namespace else ()
+        return "/".join((self.path, *(quote(part, safe=":") for part in (*scope, self.plural, name, sub) if part)))
+
+
+def preload() -> threading.Thread:
+    """Imports the official client on a thread, to overlap its two seconds with waiting for something else."""
+    thread = threading.Thread(target=lambda: __import__("kubernetes.client"), name="import-kubernetes", daemon=True)
+    thread.start()
+    return thread
+
+
+class Cluster:
+    """One cluster, named by a kubeconfig. Safe for threads; every request is bounded by ``timeout`` seconds.
+
+    Every method raises Conflict, Throttled, ServiceUnavailable, ClusterNotReady (retryable) or ClusterRefused.
+    """
+
+    def __init__(self, kubeconfig: Path, *, timeout: float = REQUEST_SECONDS, connections: int = 32) -> None:
+        self._kubeconfig, self._timeout, self._connections = kubeconfig, timeout, connections
+        self._known: dict[str, tuple[float, dict[str, Resource]]] = {}
+        self._lock, self._discovering = threading.Lock(), threading.Lock()
+
+    # ------------------------------------------------------------ objects
+    def apply(self, obj: Object, *, field_manager: str = FIELD_MANAGER, force: bool = True, dry_run: bool = False) -> Object:
+        """Server-side apply; returns the object as the API now has it."""
+        query = [("fieldManager", field_manager), ("force", json.dumps(force)), *_dry_run(dry_run)]
+        return self._json("PATCH", self._address_of(obj, obj["metadata"]["name"]), query, obj, APPLY)
+
+    def create(self, obj: Object, *, dry_run: bool = False) -> Object:
+        """Raises Conflict when it exists already."""
+        query = [("fieldManager", FIELD_MANAGER), *_dry_run(dry_run)]
+        return self._json("POST", self._address_of(obj), query, obj, "application/json")
+
+    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
+        resource = self.resource(api_version, kind)
+        with self._answer("GET", resource.address(namespace, name), missing_ok=True) as answer:
+            found: Object | None = json.loads(answer.data) if answer is not None else None
+            return found
+
+    def list(
+        self, api_version: str, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = ""
+    ) -> Objects:
+        """Every object of the kind, page by page; each carries its own apiVersion and kind."""
+        address = self.resource(api_version, kind).address(namespace)
+        found: Objects = []
+        token = ""
+        while True:
+            query = _selectors(labels, fields) + [("limit", str(PAGE))] + ([("continue", token)] if token else [])
+            page = self._json("GET", address, query)
+            found += [{"apiVersion": api_version, "kind": kind} | item for item in page.get("items") or []]
+            token = page.get("metadata", {}).get("continue") or ""
+            if not token:
+                return found
+
+    def delete(
+        self, api_version: str, kind: str, namespace: str | None, name: str, *, propagation: str = "Background"
+    ) -> bool:
+        """True when it was there. Repeating it is harmless."""
+        address = self.resource(api_version, kind).address(namespace, name)
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        with self._answer("DELETE", address, body=body, missing_ok=True) as answer:
+            if answer is not None:
+                answer.read()
+            return answer is not None
+
+    def patch(self, api_version: str, kind: str, namespace: str | None, name: str, patch: Object) -> Object:
+        """JSON merge patch."""
+        query = [("fieldManager", FIELD_MANAGER)]
+        return self._json("PATCH", self.resource(api_version, kind).address(namespace, name), query, patch, MERGE)
+
+    def watch(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        seconds: float,
+        labels: str = "",
+        fields: str = "",
+    ) -> Iterator[tuple[str, Object]]:
+        """(type, object) for each change, for at most ``seconds``. Raises ServiceUnavailable when the watch expires."""
+        address = self.resource(api_version, kind).address(namespace)
+        query = [*_selectors(labels, fields), ("watch", "1"), ("timeoutSeconds", str(max(1, int(seconds))))]
+        with self._answer("GET", address, query, timeout=seconds + self._timeout) as answer:
+            for line in stream_lines(answer):
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise ServiceUnavailable(f"the watch of {kind} ended: {event['object'].get('message', '')}; list again")
+                yield event["type"], event["object"]
+
+    def pod_log(
+        self, namespace: str, pod: str, *, container: str | None = None, lines: int = 100, limit: int = 65_536
+    ) -> str:
+        """The last ``lines`` lines, at most ``limit`` bytes of them."""
+        query = [("tailLines", str(lines)), *([("container", container)] if container else [])]
+        address = self.resource("v1", "Pod").address(namespace, pod, "log")
+        with self._answer("GET", address, query) as answer:
+            return str(answer.data[-limit:].decode("utf-8", "replace"))
+
+    # ------------------------------------------------------------ the cluster itself
+    def version(self) -> Object:
+        """The server's version info, and ``emulated``: true when the server says that it is not a real cluster."""
+        info = self._json("GET", "/version")
+        return info | {"emulated": "+emulated" in info.get("gitVersion", "")}
+
+    def ready(self) -> bool:
+        """Whether the API answers /readyz; an API that is not there yet is simply not ready."""
+        try:
+            with self._answer("GET", "/readyz", timeout=2) as answer:
+                return bool(answer.data)
+        except RelightError:
+            return False
+
+    def resources(self) -> Sequence[Resource]:
+        """Every kind that can be listed, each in the version its group prefers."""
+        groups = self._json("GET", "/apis").get("groups", [])
+        versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
+        return [known for version in versions for known in self._discover(version).values() if "list" in known.verbs]
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """How to address a kind. Raises ClusterNotReady when the API does not serve it (a new CRD takes a moment)."""
+        asked, kinds = self._known.get(api_version, NEVER)
+        if kind not in kinds:
+            with self._discovering:  # one thread asks for all that wait
+                asked, kinds = self._known.get(api_version, NEVER)
+                stale = kind not in kinds and time.monotonic() - asked > REDISCOVER_SECONDS
+                kinds = self._discover(api_version) if stale else kinds
+        if kind not in kinds:
+            raise ClusterNotReady(f"the cluster does not serve {api_version} {kind}; restore its CRD first, or try again")
+        return kinds[kind]
+
+    def _discover(self, api_version: str) -> dict[str, Resource]:
+        address = ("/apis/" if "/" in api_version else "/api/") + api_version
+        with self._answer("GET", address, missing_ok=True) as answer:
+            listed = json.loads(answer.data).get("resources", []) if answer is not None else []
+        kinds = {
+            item["kind"]: Resource(api_version, item["kind"], item["name"], item["namespaced"], tuple(item["verbs"]))
+            for item in listed
+            if "/" not in item["name"]
+        }
+        self._known[api_version] = (time.monotonic(), kinds)
+        return kinds
+
+    # ------------------------------------------------------------ requests
+    @cached_property
+    def _transport(self) -> Any:
+        return open_transport(self._kubeconfig, self._connections)
+
+    def _address_of(self, obj: Object, name: str | None = None) -> str:
+        return self.resource(obj["apiVersion"], obj["kind"]).address(obj["metadata"].get("namespace"), name)
+
+    def _json(self, method: str, address: str, query: Any = (), body: Any = None, content: str = "") -> Object:
+        with self._answer(method, address, query, body, content) as answer:
+            found: Object = json.loads(answer.data)
+            return found
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        address: str,
+        query: Any = (),
+        body: Any = None,
+        content: str = "",
+        *,
+        timeout: float | None = None,
+        missing_ok: bool = False,
+    ) -> Iterator[Any]:
+        """The raw response, released at the end; None for a 404 where that is an answer."""
+        with self._lock:
+            transport = self._transport
+        headers = {"Accept": "application/json, */*", "Content-Type": content or "application/json"}
+        with translated(f"{method} {address}"):
+            answer = ask(transport, method, address, list(query), headers, body, timeout or self._timeout, missing_ok)
+            try:
+                yield answer
+            finally:
+                if answer is not None:
+                    answer.close()  # a whole answer has given its connection back already; half of one must not
+
+
+def _dry_run(wanted: bool) -> Query:
+    return [("dryRun", "All")] if wanted else []
+
+
+def _selectors(labels: str, fields: str) -> Query:
+    return [(key, value) for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value]

@@ -1,0 +1,18 @@
+"""Messages to people by SNS. Never a token or a credential: a topic's subscribers are not the caller's choice."""
+
+from relight.adapters.calls import call
+
+LONGEST_SUBJECT = 100  # SNS: printable ASCII on one line
+
+
+class Notifier:
+    """``topic``: its ARN; empty means that this deployment notifies nobody."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def publish(self, subject: str, text: str) -> None:
+        if not self._topic:
+            return
+        plain = " ".join(subject.encode("ascii", "replace").decode().split())[:LONGEST_SUBJECT]
+        call("sns", "publish", TopicArn=self._topic, Subject=plain, Message=text)

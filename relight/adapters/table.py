@@ -1,0 +1,244 @@
+"""The one DynamoDB table: one method an item and intent. Every write may be repeated without changing anything twice."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from relight.adapters.calls import Refused
+from relight.adapters.items import Item, Items
+from relight.errors import LeaseLost
+from relight.model import Decision, Mode, Order, Phase, PlanRef, Run, Runner, Task, decode, encode
+
+T = TypeVar("T")
+KEEP_RUNS = 400 * 86_400  # seconds: a year of history, then some
+KEEP_ORDERS = 400 * 86_400  # a promoted runner may serve for a year
+NUMBERS = {phase: number for number, phase in enumerate(Phase, 1)}
+PREEMPTION = ("preempted_by", "preempted_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """An app's lease; times in epoch seconds. ``runner``: also a former holder's, until it is replaced."""
+
+    app: str
+    run_id: str
+    mode: Mode
+    expires_at: int
+    held: bool = False
+    promoted: bool = False
+    runner: Runner | None = None
+    plan: PlanRef | None = None
+    preempted_by: str | None = None
+    preempted_at: int | None = None
+
+    def expired(self, at: float) -> bool:
+        return self.expires_at <= at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRow:
+    """A phase's latest try, for live status. ``status``: running, done or failed; the receipts hold every try."""
+
+    number: int
+    phase: str
+    attempt: int
+    started_at: str
+    status: str
+    ended_at: str | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A decision to be made. ``token`` is a secret. ``expires_at``: epoch seconds."""
+
+    token: str
+    evidence_hash: str
+    requested_at: str
+    expires_at: int
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointerMove:
+    """A pointer that a run moves: what it held before (None: it was not there) and what the run puts there, for undo."""
+
+    name: str
+    uri: str
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """A runner's own partition. ``lease_expires_at``: epoch seconds, for the dead man's switch.
+
+    ``faults``: items that cannot be read, a line each; they are as if they were not there.
+    """
+
+    order: Order | None = None
+    tasks: tuple[Task, ...] = ()
+    lease_expires_at: int | None = None
+    faults: tuple[str, ...] = ()
+
+
+class Table(Items):
+    # ------------------------------------------------------------ the app's lease
+    def lease(self, app: str) -> Lease | None:
+        item = self._get(f"app#{app}", "lease")
+        return decode(item, Lease) if item else None
+
+    def take_lease(self, run: Run, expires_at: int, instead_of: Lease | None = None) -> Lease | None:
+        """The lease becomes the run's when it is free, expired, the run's own, or still exactly ``instead_of``.
+
+        Returns None, or the lease of the run that holds it. A former holder's runner stays named until it is replaced.
+        """
+        free = "attribute_not_exists(pk) OR expires_at <= :now OR run_id = :run"
+        over = " OR (run_id = :other AND expires_at = :until)" if instead_of else ""
+        values: Item = {":now": int(time.time())}
+        if instead_of:
+            values |= {":other": instead_of.run_id, ":until": instead_of.expires_at}
+        given: Item = {"app": run.app, "run_id": run.run_id, "mode": run.mode.value, "expires_at": expires_at, "held": False}
+        given["promoted"] = False
+        try:
+            self._update(f"app#{run.app}", "lease", given, free + over, values | {":run": run.run_id}, drop=PREEMPTION)
+        except Refused:
+            return self.lease(run.app)
+        return None
+
+    def update_lease(self, run: Run, **fields: Any) -> None:
+        """Changes fields of the run's own lease. Raises LeaseLost when another run has it, or nobody."""
+        try:
+            self._update(f"app#{run.app}", "lease", encode(fields), "run_id = :run", {":run": run.run_id})
+        except Refused:
+            raise LeaseLost(
+                f"lease of {run.app}: run {run.run_id} does not hold it any more; it may no longer act; see relight runs"
+            ) from None
+
+    def ask_to_yield(self, lease: Lease, by: str) -> None:
+        """Marks a drill's lease as wanted by an incident; the first mark stays. A lease that changed hands is left alone."""
+        wanted = {"preempted_by": by, "preempted_at": int(time.time())}
+        condition = "run_id = :drill AND attribute_not_exists(preempted_by)"
+        self._try(f"app#{lease.app}", "lease", wanted, condition, {":drill": lease.run_id})
+
+    def release_lease(self, run: Run) -> bool:
+        """Gives the lease back. False when the run does not hold it (also when it gave it back before)."""
+        try:
+            self._delete(f"app#{run.app}", "lease", "run_id = :run", {":run": run.run_id})
+        except Refused:
+            return False
+        return True
+
+    # ------------------------------------------------------------ runs, for status
+    def note_run(self, run: Run, **fields: Any) -> None:
+        """Writes fields of the run's record: phase, status, outcome, and facts as JSON."""
+        ttl = int(time.time()) + KEEP_RUNS
+        self._update(f"run#{run.run_id}", "run", {"run": json.dumps(encode(run)), "ttl": ttl, **encode(fields)})
+
+    def list_run(self, run: Run) -> None:
+        ttl = int(time.time()) + KEEP_RUNS
+        self._update(f"app#{run.app}", f"run#{run.started_at}#{run.run_id}", {"run_id": run.run_id, "ttl": ttl})
+
+    def run(self, run_id: str) -> Item | None:
+        """The run's record, ``run`` parsed; None when there is no such run."""
+        item = self._get(f"run#{run_id}", "run")
+        return {**item, "run": json.loads(item["run"])} if item else None
+
+    def runs(self, app: str, limit: int = 50) -> list[str]:
+        """Run ids, newest first."""
+        return [item["run_id"] for item in self._query(f"app#{app}", "run#", newest_first=True, limit=limit)]
+
+    def phase_started(self, run_id: str, phase: Phase, attempt: int, at: str) -> None:
+        row: Item = {
+            "number": NUMBERS[phase],
+            "phase": phase.value,
+            "attempt": attempt,
+            "started_at": at,
+            "status": "running",
+        }
+        row |= {"ended_at": None, "summary": "", "ttl": int(time.time()) + KEEP_RUNS}
+        self._update(f"run#{run_id}", _phase_key(phase), row)
+
+    def phase_ended(self, run_id: str, phase: Phase, at: str, status: str, summary: str = "") -> None:
+        """Ends the phase's row; a row that was ended before stays as it is."""
+        ended = {"ended_at": at, "status": status, "summary": summary[:500]}
+        self._try(f"run#{run_id}", _phase_key(phase), ended, "#status = :running", {":running": "running"})
+
+    def phases(self, run_id: str) -> list[PhaseRow]:
+        return [decode(item, PhaseRow) for item in self._query(f"run#{run_id}", "phase#")]
+
+    # ------------------------------------------------------------ approval and tokens
+    def ask_approval(self, run_id: str, approval: Approval) -> None:
+        """Asks, or asks again with a newer token; a decision that was made stays."""
+        fields = {**encode(approval), "ttl": approval.expires_at + KEEP_RUNS}
+        undecided = "attribute_not_exists(pk) OR attribute_type(decision, :null)"
+        self._try(f"run#{run_id}", "approval", fields, undecided, {":null": "NULL"})
+
+    def approval(self, run_id: str) -> Approval | None:
+        item = self._get(f"run#{run_id}", "approval")
+        return decode(item, Approval) if item else None
+
+    def decide(self, run_id: str, decision: Decision) -> Decision:
+        """Records the decision, once. Returns the one on record: this one, or the one that came first."""
+        undecided = "attribute_exists(pk) AND attribute_type(decision, :null)"
+        self._try(f"run#{run_id}", "approval", {"decision": encode(decision)}, undecided, {":null": "NULL"})
+        approval = self.approval(run_id)
+        return approval.decision if approval and approval.decision else decision
+
+    def put_token(self, run_id: str, phase: Phase, token: str) -> None:
+        self._put(f"run#{run_id}", f"token#{phase.value}", {"token": token}, int(time.time()) + KEEP_RUNS)
+
+    def tokens(self, run_id: str) -> dict[str, str]:
+        """Pending callback tokens by phase: secrets."""
+        return {item["sk"].removeprefix("token#"): item["token"] for item in self._query(f"run#{run_id}", "token#")}
+
+    def drop_token(self, run_id: str, phase: Phase) -> None:
+        self._delete(f"run#{run_id}", f"token#{phase.value}")
+
+    # ------------------------------------------------------------ pointers a run moved
+    def note_pointer(self, run_id: str, move: PointerMove) -> PointerMove:
+        """Records a move before it is made, once: what a repeated promotion finds there is not "before"."""
+        self._try(f"run#{run_id}", f"pointer#{move.name}", encode(move), "attribute_not_exists(pk)", {})
+        item = self._get(f"run#{run_id}", f"pointer#{move.name}")
+        return decode(item, PointerMove) if item else move
+
+    def pointers(self, run_id: str) -> list[PointerMove]:
+        return [decode(item, PointerMove) for item in self._query(f"run#{run_id}", "pointer#")]
+
+    # ------------------------------------------------------------ the runner's partition
+    def put_order(self, principal: str, order: Order) -> None:
+        self._put(principal, "order", {"body": json.dumps(encode(order))}, int(time.time()) + KEEP_ORDERS)
+
+    def put_task(self, principal: str, task: Task) -> None:
+        self._put(principal, f"task#{task.phase}", {"body": json.dumps(encode(task))}, int(time.time()) + KEEP_ORDERS)
+
+    def put_runner_lease(self, principal: str, expires_at: int) -> None:
+        self._put(principal, "lease", {"expires_at": expires_at}, expires_at + 86_400)
+
+    def mailbox(self, principal: str) -> Mailbox:
+        """All that was left for a runner, item by item: one that is malformed hides no other, least of all the lease."""
+        items = {item["sk"]: item for item in self._query(principal, "")}
+        faults: list[str] = []
+        tasks = [_read(item, Task, faults) for sk, item in items.items() if sk.startswith("task#")]
+        order = _read(items["order"], Order, faults) if "order" in items else None
+        expires_at = items.get("lease", {}).get("expires_at")
+        if not isinstance(expires_at, int | None):
+            faults.append("lease: expires_at is no number")
+            expires_at = None
+        given = tuple(task for task in tasks if task is not None)
+        return Mailbox(order=order, tasks=given, lease_expires_at=expires_at, faults=tuple(faults))
+
+
+def _read(item: Item, kind: type[T], faults: list[str]) -> T | None:
+    try:
+        return decode(json.loads(item["body"]), kind)
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:  # never the body: a task has a token
+        faults.append(f"{item['sk']}: {type(error).__name__}: {error}")
+        return None
+
+
+def _phase_key(phase: Phase) -> str:
+    return f"phase#{NUMBERS[phase]:02d}#{phase.value}"

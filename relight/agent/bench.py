@@ -1,0 +1,51 @@
+"""What the tasks of one runner share: the store, the cluster, what was fetched, what stands here."""
+
+import shutil
+from pathlib import Path
+from threading import Lock
+
+from relight.adapters.kube import Cluster, preload
+from relight.adapters.s3 import S3
+from relight.agent.config import AgentConfig
+from relight.agent.fetch import Fetch
+from relight.agent.logs import log
+from relight.agent.site import Site
+from relight.model import Order, Phase
+
+RESTORING = (Phase.LAUNCH, Phase.RESTORE)
+
+
+class Bench:
+    def __init__(self, config: AgentConfig, store: S3, cluster: Cluster | None = None) -> None:
+        self.store = store
+        self.site = Site(config.data)
+        self.cluster = cluster or Cluster(Path(config.kubeconfig))
+        self._order: Order | None = None
+        self._fetch: Fetch | None = None
+        self._lock = Lock()
+        shutil.rmtree(self.site.staging, ignore_errors=True)
+
+    def prepare(self, order: Order) -> None:
+        """Begins to fetch what the order names, once. Volumes only when a restore is to come."""
+        if order == self._order:
+            return
+        log.info("order received", run_id=order.run.run_id, app=order.run.app, backup=order.plan.backup_uri)
+        preload()
+        self._order, fetch, restored = order, self.fetched(order), self.site.restored()
+        if order.run.start_at in RESTORING and not (restored and restored.covers(order)):
+            fetch.volumes()
+
+    def fetched(self, order: Order) -> Fetch:
+        """What the order names, as it is being fetched."""
+        with self._lock:
+            if self._fetch is None or self._fetch.order != order:
+                if self._fetch:
+                    self._fetch.discard()
+                self._fetch = Fetch(order, self.store, self.site.staging)
+            return self._fetch
+
+    def forget(self, fetch: Fetch) -> None:
+        """The next one who asks has it fetched anew."""
+        with self._lock:
+            fetch.discard()
+            self._fetch = None if self._fetch is fetch else self._fetch

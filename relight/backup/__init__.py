@@ -1,0 +1,1 @@
+"""The backup contract: write, read, verify. ``docs/contract.md`` is its text; writer and reader share every module here."""

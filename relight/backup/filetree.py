@@ -1,0 +1,156 @@
+"""A tree of real files below one directory, which no member can leave: every step is taken from an open directory, without
+following links."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from errno import ELOOP, ENOTDIR
+from pathlib import Path
+
+from relight.backup.faults import fault
+from relight.backup.tarball import Member
+from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, RestoreFailed
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_AT_ONCE = 256
+AS_ROOT = os.geteuid() == 0  # only root can give files their owners; others own what they restore, as with tar
+
+
+class FileTree:
+    """Files, links and directories below ``root``. Directories get their modes and times in ``finish``.
+
+    Methods raise ArchiveTypeChange, ArchiveMalformed, and RestoreFailed where the disk refuses.
+    """
+
+    def __init__(self, root: Path, where: str) -> None:
+        self._root, self._where = root, where
+        self._open: dict[str, int] = {"": os.open(root, OPEN_DIRECTORY)}
+        self._directories: dict[str, Member] = {}
+        self._links: list[str] = []
+
+    def close(self) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def directory(self, path: str, member: Member) -> None:
+        with self._told(path):
+            self._descend(path)
+            self._directories[path] = member
+
+    def file(self, path: str, member: Member) -> None:
+        with self._told(path):
+            folder, base = self._place(path, stat.S_ISREG)
+            descriptor = os.open(base, NEW_FILE, 0o600, dir_fd=folder)
+            try:
+                for offset, piece in member.pieces():
+                    _write(descriptor, piece, offset)
+                os.ftruncate(descriptor, member.size)
+                _settle(descriptor, member)
+            finally:
+                os.close(descriptor)
+
+    def symlink(self, path: str, member: Member) -> None:
+        with self._told(path):
+            folder, base = self._place(path, stat.S_ISLNK)
+            os.symlink(member.link, base, dir_fd=folder)
+            if AS_ROOT:
+                os.chown(base, member.uid, member.gid, dir_fd=folder, follow_symlinks=False)
+            os.utime(base, ns=(member.mtime, member.mtime), dir_fd=folder, follow_symlinks=False)
+            self._links.append(path)
+
+    def hardlink(self, path: str, source: str, member: Member) -> None:
+        with self._told(path):
+            target = self._existing_file(source)
+            if target is None:
+                raise fault(ArchiveMalformed, self._where, f"is a hard link to {source[:300]!a}, no file before it", path)
+            folder, base = self._place(path, stat.S_ISREG)
+            os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+
+    def finish(self) -> None:
+        """Proves that no link, followed through the others, leads out; then gives directories their modes and times."""
+        root = os.path.realpath(self._root)
+        for path in self._links:
+            if not f"{os.path.realpath(f'{root}/{path}')}/".startswith(f"{root}/"):
+                raise fault(ArchiveLinkEscape, self._where, "leads out of the target by way of other links", path)
+        for path in sorted(self._directories, reverse=True):  # what is below first: its parents may become unwritable
+            with self._told(path):
+                _settle(self._descend(path), self._directories[path])
+
+    def _existing_file(self, path: str) -> tuple[int, str] | None:
+        try:
+            folder, base = self._parent(path)
+            found = os.stat(base, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return None
+        return (folder, base) if stat.S_ISREG(found.st_mode) else None
+
+    def _place(self, path: str, same: Callable[[int], bool]) -> tuple[int, str]:
+        """Room for ``path``: what was there is removed when it is of the same kind (its hard links stay as they were)."""
+        folder, base = self._parent(path)
+        try:
+            found = os.stat(base, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return folder, base
+        if not same(found.st_mode):
+            raise fault(ArchiveTypeChange, self._where, "occurs before as something else", path)
+        os.unlink(base, dir_fd=folder)
+        return folder, base
+
+    def _parent(self, path: str) -> tuple[int, str]:
+        folder, _, base = path.rpartition("/")
+        return self._descend(folder), base
+
+    def _descend(self, path: str) -> int:
+        """The open directory ``path``, made where it is missing. It stays open until the next operation at least."""
+        known = path
+        while known not in self._open:
+            known = known.rpartition("/")[0]
+        way = [part for part in path[len(known) :].split("/") if part]
+        here = self._open[known]
+        for done, part in enumerate(way):
+            try:
+                below = self._step(here, part)
+            finally:
+                if done:
+                    os.close(here)
+            here = below
+        self._open[path] = here
+        return here
+
+    def _step(self, folder: int, part: str) -> int:
+        with suppress(FileExistsError):
+            os.mkdir(part, 0o755, dir_fd=folder)
+        return os.open(part, OPEN_DIRECTORY, dir_fd=folder)
+
+    @contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        """One operation: the system's errors leave it as ours."""
+        if len(self._open) > OPEN_AT_ONCE:
+            root = self._open.pop("")
+            self.close()
+            self._open[""] = root
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (ENOTDIR, ELOOP):
+                raise fault(ArchiveTypeChange, self._where, "lies below what is no directory", path) from None
+            raise RestoreFailed(
+                f"{self._root}: cannot write {path[:300]!a} ({error.strerror}); nothing was restored; "
+                "give the disk more room or other permissions and restore again"
+            ) from error
+
+
+def _write(descriptor: int, piece: memoryview, offset: int) -> None:
+    while piece:
+        written = os.pwrite(descriptor, piece, offset)
+        piece, offset = piece[written:], offset + written
+
+
+def _settle(descriptor: int, member: Member) -> None:
+    if AS_ROOT:
+        os.fchown(descriptor, member.uid, member.gid)
+    os.fchmod(descriptor, member.mode)  # after the owner: a change of owner clears set-user-id
+    os.utime(descriptor, ns=(member.mtime, member.mtime))

@@ -1,0 +1,143 @@
+"""The manifests of a backup: written one file an object, read from any YAML or JSON member."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from relight.backup.faults import fault, refuse
+from relight.backup.names import inside
+from relight.backup.tarball import Kind, Member, members
+from relight.backup.tarwrite import Packed, content
+from relight.backup.zstd import stream
+from relight.errors import ArchiveSpecialFile, ArchiveTooLarge, BackupError, ManifestMalformed
+
+MAX_STORED = 256 * 2**20  # of the archive
+MAX_RAW = 512 * 2**20
+MAX_FILE = 32 * 2**20
+MAX_OBJECTS = 500_000
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class _Loader(yaml.CSafeLoader):
+    """Dates stay the text they are, as in every Kubernetes client."""
+
+
+class _Dumper(yaml.CSafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def pack(objects: Iterable[Mapping[str, Any]], where: str) -> list[Packed]:
+    """The members of the manifests archive, ``manifests/<namespace or _cluster>/<Kind>.<group>/<name>.yaml``, in order.
+
+    Raises ManifestMalformed for an object without a name of its own.
+    """
+    files: dict[str, bytes] = {}
+    for found in objects:
+        _expect_object(found, where, "manifest")
+        name = _file_name(found, where)
+        if name in files:
+            raise fault(ManifestMalformed, where, "is there twice", name)
+        files[name] = yaml.dump(dict(found), Dumper=_Dumper, allow_unicode=True, default_flow_style=False).encode()
+    return [content(name, len(data), iter([data])) for name, data in sorted(files.items())]
+
+
+def _file_name(found: Mapping[str, Any], where: str) -> str:
+    about = found["metadata"]
+    group = found["apiVersion"].rpartition("/")[0]
+    parts = [
+        "manifests",
+        about.get("namespace") or "_cluster",
+        ".".join(filter(None, [found["kind"], group])),
+        about["name"],
+    ]
+    if any(not re.fullmatch(r"[^/\0]+", part) or part in (".", "..") for part in parts):
+        raise fault(ManifestMalformed, where, "has a kind, namespace or name that is no file name", about["name"])
+    return "/".join(parts) + ".yaml"
+
+
+def unpack(data: bytes, where: str, on_fault: Callable[[BackupError], object] = refuse) -> list[dict[str, Any]]:
+    """Every object of a manifests archive, in the archive's order; a List is taken apart; exact repetitions are dropped.
+    ``on_fault`` hears of members that break a rule, and may let them pass.
+
+    Raises ManifestMalformed naming the member, and the errors of a hostile archive.
+    """
+    objects: dict[tuple[str, ...], dict[str, Any]] = {}
+    for member in members(stream(iter([data]), where, MAX_RAW), where):
+        try:
+            for found in _objects(member, where):
+                _add(objects, found, where, member.name)
+        except BackupError as error:
+            if member.source.broken:
+                raise
+            on_fault(error)
+    return list(objects.values())
+
+
+def _add(objects: dict[tuple[str, ...], dict[str, Any]], found: dict[str, Any], where: str, name: str) -> None:
+    about = found["metadata"]
+    key = (found["apiVersion"], found["kind"], about.get("namespace") or "", about["name"])
+    if objects.setdefault(key, found) != found:
+        raise fault(ManifestMalformed, where, f"{' '.join(key)} is there twice, and differs", name)
+    if len(objects) > MAX_OBJECTS:
+        raise fault(ArchiveTooLarge, where, f"holds more than {MAX_OBJECTS} objects")
+
+
+def _objects(member: Member, where: str) -> Iterator[dict[str, Any]]:
+    path = inside(member.name, where)
+    if member.kind is Kind.DIRECTORY:
+        return
+    if member.kind is not Kind.FILE:
+        raise fault(ArchiveSpecialFile, where, f"is a {member.kind}; manifests are plain files", member.name)
+    if member.size > MAX_FILE:
+        raise fault(ArchiveTooLarge, where, f"is {member.size} bytes, more than {MAX_FILE}", member.name)
+    if path.endswith(SUFFIXES):
+        text = b"".join(bytes(piece) for _, piece in member.pieces())
+        for document in parse(text, where, path):
+            yield from _flat(document, where, path)
+
+
+def parse(text: bytes, where: str, name: str) -> list[Any]:
+    """The documents of a YAML or JSON text as plain JSON values. Raises ManifestMalformed."""
+    try:
+        documents = [json.loads(text)] if name.endswith(".json") else _load_yaml(text)
+        return json.loads(json.dumps([found for found in documents if found is not None], allow_nan=False))  # type: ignore[no-any-return]
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise fault(ManifestMalformed, where, f"is no manifest ({why})", name) from None
+
+
+def _load_yaml(text: bytes) -> list[Any]:
+    """Aliases are refused: a few lines expand to gigabytes. They need an anchor, which is rare enough to look for."""
+    if b"&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+        raise ValueError("it uses YAML aliases, write the value out where it is used")
+    return list(yaml.load_all(text, Loader=_Loader))
+
+
+def _flat(document: Any, where: str, name: str) -> Iterator[dict[str, Any]]:
+    is_list = isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list)
+    for found in document["items"] if is_list else [document]:
+        yield _expect_object(found, where, name)
+
+
+def _expect_object(found: Any, where: str, name: str) -> Any:
+    about = found.get("metadata") if isinstance(found, Mapping) else None
+    if not isinstance(about, Mapping):
+        about = {}
+    given = [found.get("apiVersion"), found.get("kind"), about.get("name")] if about else [None]
+    if not all(isinstance(value, str) and value for value in given):
+        raise fault(
+            ManifestMalformed, where, "is no Kubernetes object (apiVersion, kind and metadata.name are needed)", name
+        )
+    if not isinstance(about.get("namespace") or "", str):
+        raise fault(ManifestMalformed, where, "has a namespace that is no text", name)
+    return found

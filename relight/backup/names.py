@@ -1,0 +1,46 @@
+"""Which names and links of an archive stay inside: judged by the text alone, before anything is touched."""
+
+import os
+
+from relight.backup.faults import fault
+from relight.errors import ArchiveEscape, ArchiveLinkEscape, ArchiveMalformed
+
+MAX_NAME = 4095  # bytes; PATH_MAX
+MAX_PART = 255
+
+
+def inside(name: str, where: str) -> str:
+    """The member's path in plain form (``a/b``; empty for the archive's root). Raises ArchiveEscape, ArchiveMalformed."""
+    if name.startswith("/") or not name:
+        raise fault(ArchiveEscape, where, "has an absolute or empty name", name)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise fault(ArchiveEscape, where, "has a name that climbs out of the target with ..", name)
+    _expect_sane(name, parts, where)
+    return "/".join(parts)
+
+
+def link_inside(path: str, target: str, where: str) -> None:
+    """Raises ArchiveLinkEscape for a symbolic link at ``path`` that points out of the archive's root."""
+    if not target:
+        raise fault(ArchiveMalformed, where, "is a link to nothing", path)
+    if link_leaves(path, target):
+        raise fault(ArchiveLinkEscape, where, f"links out of the target, to {target[:300]!a}", path)
+    _expect_sane(target, target.split("/"), where)
+
+
+def link_leaves(path: str, target: str) -> bool:
+    if target.startswith("/"):
+        return True
+    depth = path.count("/")
+    for part in target.split("/"):
+        depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
+
+
+def _expect_sane(name: str, parts: list[str], where: str) -> None:
+    sizes = [len(os.fsencode(part)) for part in parts]
+    if "\0" in name or sum(sizes) + len(sizes) > MAX_NAME or max(sizes, default=0) > MAX_PART:
+        raise fault(ArchiveMalformed, where, "has a name that no file can have (too long, or with a NUL)", name)

@@ -1,0 +1,169 @@
+"""Writing a backup: artifacts first, ``metadata.json`` last and only if absent, in bounded memory."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+import zstandard
+
+from relight.adapters.s3 import S3, join
+from relight.backup import frames, index, manifests, metadata
+from relight.backup.faults import fault
+from relight.backup.frames import Frame, FrameTable
+from relight.backup.metadata import BackupUri, Image, Metadata, ObjectDigest, Volume
+from relight.backup.parallel import ordered
+from relight.backup.tarwrite import END, Packed, Tree, content
+from relight.errors import BackupExists, Conflict, MetadataMalformed
+
+LEVEL = 3
+THREADS = 4
+SPOOL = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupSource:
+    """What to back up. ``volumes``: (namespace, claim) → directory; ``images``: {workload, container, ref} each.
+
+    ``created_at`` is the moment the state is of (RFC 3339); ``source``: {cluster, kubernetes_version}.
+    """
+
+    backup_id: str
+    app: str
+    namespace: str
+    created_at: str
+    manifests: Sequence[Mapping[str, Any]]
+    volumes: Mapping[tuple[str, str], Path]
+    source: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[Mapping[str, str]] = ()
+    notes: str | None = None
+
+
+def write_backup(store: S3, uri: str, source: BackupSource) -> Metadata:
+    """Writes ``source`` as the backup ``uri`` and returns its metadata.
+
+    What an earlier, unfinished attempt left under ``uri`` is overwritten. Raises BackupExists when the backup is already
+    committed, MetadataMalformed, ManifestMalformed, ArchiveLinkEscape, SourceChanged, and what S3 raises.
+    """
+    place = BackupUri.parse(uri)
+    draft = _draft(place, source)
+    commit = join(place.uri, metadata.NAME)
+    if store.head(commit):
+        raise fault(BackupExists, place.uri, "is already committed")
+    packed = manifests.pack(source.manifests, join(place.uri, metadata.MANIFESTS))
+    artifacts = {metadata.MANIFESTS: _upload(store, place, metadata.MANIFESTS, packed).stored}
+    state = StateArchive(source.volumes)
+    archive = _upload(store, place, metadata.STATE, state.members())
+    table = FrameTable(frames=tuple(archive.frames), index_offset=state.index_offset).dump()
+    store.put(join(place.uri, metadata.FRAMES), table)
+    artifacts |= {metadata.STATE: archive.stored, metadata.FRAMES: digest_of(table)}
+    left_out = {"left_out": state.left_out} if state.left_out else {}
+    done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=left_out)
+    _commit(store, commit, done.dump())
+    return done
+
+
+def digest_of(data: bytes) -> ObjectDigest:
+    return ObjectDigest(len(data), sha256(data).hexdigest())
+
+
+def _draft(place: BackupUri, source: BackupSource) -> Metadata:
+    """The metadata without what is only known at the end; checked, so that nothing is written that no one could read."""
+    if source.backup_id != place.backup_id:
+        raise fault(MetadataMalformed, place.uri, f"backup_id {source.backup_id!r} is not the one in the URI")
+    draft = Metadata(
+        backup_id=source.backup_id,
+        app=source.app,
+        namespace=source.namespace,
+        created_at=source.created_at,
+        source=dict(source.source),
+        images=tuple(Image(**image) for image in source.images),
+        volumes=tuple(Volume(namespace, claim, 0, 0) for namespace, claim in source.volumes),
+        notes=source.notes,
+    )
+    return Metadata.parse(draft.dump(), join(place.uri, metadata.NAME))
+
+
+def _commit(store: S3, commit: str, data: bytes) -> None:
+    try:
+        store.put(commit, data, if_absent=True)
+    except Conflict:
+        if store.get(commit) != data:  # our own, when S3's answer to the first try was lost
+            raise fault(BackupExists, commit, "another writer committed this backup at the same time") from None
+
+
+class StateArchive:
+    """The members of a state archive. Once they are read, ``volumes``, ``left_out`` and ``index_offset`` are known."""
+
+    def __init__(self, volumes: Mapping[tuple[str, str], Path]) -> None:
+        self._sources = volumes
+        self.volumes: list[Volume] = []
+        self.left_out: list[str] = []
+        self.index_offset = 0
+
+    def members(self) -> Iterator[Packed]:
+        inodes: dict[tuple[int, int], index.IndexEntry] = {}
+        with SpooledTemporaryFile(SPOOL) as lines:
+            for (namespace, claim), root in sorted(self._sources.items()):
+                tree = Tree(root, f"volumes/{namespace}/{claim}", inodes)
+                for member in tree.members():
+                    yield member
+                    lines.writelines(index.line(replace(entry, offset=self.index_offset)) for entry in tree.entries)
+                    tree.entries.clear()
+                    self.index_offset += member.raw
+                self.volumes.append(Volume(namespace, claim, tree.size, tree.files))
+                self.left_out += tree.left_out
+            size = lines.tell()
+            lines.seek(0)
+            yield content(index.NAME, size, iter(partial(lines.read, 2**20), b""))
+
+
+def cut(members: Iterable[Packed]) -> Iterator[bytes]:
+    """The archive in pieces of about 8 MiB, each to become a frame: cut between members, and inside larger ones."""
+    waiting = bytearray()
+    for member in members:
+        if len(waiting) >= frames.RAW // 2 and len(waiting) + member.raw > frames.RAW:
+            yield bytes(waiting)
+            waiting.clear()
+        for chunk in member.chunks:
+            waiting += chunk
+            while len(waiting) >= frames.RAW:
+                yield bytes(waiting[: frames.RAW])
+                del waiting[: frames.RAW]
+    yield bytes(waiting + END)
+
+
+class Archive:
+    """Compressed frames as they go by; afterwards ``frames`` lists them and ``stored`` is the object's size and digest."""
+
+    def __init__(self, members: Iterable[Packed]) -> None:
+        self._members = members
+        self._digest = sha256()
+        self._length = 0
+        self.frames: list[Frame] = []
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        for raw_length, data in ordered(_compress, cut(self._members), THREADS):
+            self.frames.append(Frame(self._length, len(data), raw_length, sha256(data).hexdigest()))
+            self._length += len(data)
+            self._digest.update(data)
+            yield data
+
+    @property
+    def stored(self) -> ObjectDigest:
+        return ObjectDigest(self._length, self._digest.hexdigest())
+
+
+def _compress(raw: bytes) -> tuple[int, bytes]:
+    return len(raw), zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(raw)
+
+
+def _upload(store: S3, place: BackupUri, name: str, members: Iterable[Packed]) -> Archive:
+    archive = Archive(members)
+    with closing(archive.chunks()) as chunks:
+        store.upload(join(place.uri, name), chunks)
+    return archive

@@ -1,0 +1,130 @@
+"""``relight doctor``: is everything here that Relight needs? Each finding says its fix."""
+
+import importlib.metadata
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from relight.adapters.aws import client, translated
+from relight.cli import exits
+from relight.cli.output import table, toned
+from relight.cli.session import STATE, Session
+from relight.errors import ConfigInvalid, RelightError
+
+PYTHON = (3, 11)
+PACKAGES = {"boto3": "every command", "kubernetes": "relight backup", "ministack": "relight demo and --local"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """``state``: ok, missing (something works less well without it) or failed (something does not work)."""
+
+    check: str
+    state: str
+    detail: str
+    fix: str = ""
+
+
+def doctor(session: Session) -> int:
+    """Checks what Relight needs, and says each fix.
+
+    \b
+    Examples:
+      relight doctor
+      relight doctor --local -o json
+    """
+    found = [finding for check in CHECKS for finding in check(session)]
+    bad = [finding for finding in found if finding.state == "failed"]
+
+    def render(page) -> None:  # type: ignore[no-untyped-def]
+        rows = [(f.check, toned(f.state), f.detail + (f"\n[bold]fix:[/] {f.fix}" if f.fix else "")) for f in found]
+        page.print(table(("check", "state", ""), rows))
+        page.print()
+        page.print("all is well" if not bad else f"{len(bad)} check(s) failed: fix the first and run relight doctor again")
+
+    session.output.show({"ok": not bad, "findings": found}, render)
+    return exits.ENDED_BADLY if bad else exits.DONE
+
+
+def python(session: Session) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    old = sys.version_info < PYTHON
+    fix = "install Python 3.11 or newer and remove .venv" if old else ""
+    yield Finding(check="python", state="failed" if old else "ok", detail=version, fix=fix)
+
+
+def packages(session: Session) -> Iterator[Finding]:
+    for name, used_by in PACKAGES.items():
+        try:
+            yield Finding(check=f"package {name}", state="ok", detail=importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            detail = f"not installed; needed by {used_by}"
+            yield Finding(check=f"package {name}", state="failed", detail=detail, fix="remove .venv and run ./run help")
+
+
+def isolation(session: Session) -> Iterator[Finding]:
+    if shutil.which("bwrap"):
+        yield Finding(check="bubblewrap", state="ok", detail="local containers are isolated")
+    else:
+        detail = "not installed; containers of the embedded engine run unisolated"
+        yield Finding(check="bubblewrap", state="missing", detail=detail, fix="apt install bubblewrap")
+
+
+def loopback(session: Session) -> Iterator[Finding]:
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            yield Finding(check="loopback", state="ok", detail=f"ports can be opened (tried {server.getsockname()[1]})")
+    except OSError as error:
+        detail, fix = f"no port can be opened ({error.strerror})", "allow this user to listen on 127.0.0.1"
+        yield Finding(check="loopback", state="failed", detail=detail, fix=fix)
+
+
+def configuration(session: Session) -> Iterator[Finding]:
+    try:
+        apps = ", ".join(app.name for app in session.config.apps)
+        yield Finding(check="configuration", state="ok", detail=f"{session.config_path}: apps {apps}")
+    except ConfigInvalid as error:
+        for line in error.findings:
+            yield Finding(check="configuration", state="failed", detail=line, fix=f"correct it in {session.config_path}")
+
+
+def deployment(session: Session) -> Iterator[Finding]:
+    """Credentials, the deployment's parameter and the console API, as far as each leads to the next."""
+    steps: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("engine" if session.local else "credentials", lambda: caller(session)),
+        ("deployment", lambda: f"{session.config.name} in {session.deployment.region}, api {session.deployment.api}"),
+        ("console api", lambda: f"answers; app {session.app(None).name} has {len(listed(session))} run(s)"),
+    )
+    for name, step in steps:
+        try:
+            yield Finding(check=name, state="ok", detail=step())
+        except RelightError as error:
+            what, _, fix = str(error).rpartition("; ")
+            yield Finding(check=name, state="failed", detail=f"{error.code} {what}", fix=fix)
+            return
+
+
+def caller(session: Session) -> str:
+    session.connect()
+    with translated("ask who is calling"):
+        return str(client("sts").get_caller_identity()["Arn"])
+
+
+def listed(session: Session) -> list[dict[str, object]]:
+    return session.console.runs(session.config.apps[0].name)
+
+
+def writable(session: Session) -> Iterator[Finding]:
+    try:
+        STATE.mkdir(exist_ok=True)
+        (STATE / ".probe").write_text("")
+        (STATE / ".probe").unlink()
+        yield Finding(check="state directory", state="ok", detail=f"{STATE.resolve()}")
+    except OSError as error:
+        fix = "run from a directory you may write to"
+        yield Finding(check="state directory", state="failed", detail=f"{STATE}: {error.strerror}", fix=fix)
+
+
+CHECKS = (python, packages, isolation, loopback, writable, configuration, deployment)

@@ -1,0 +1,165 @@
+"""What a person sees of runs: the list, one run, its story line by line, its ending."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from relight.cli.output import duration, table, toned
+from relight.cli.view import CheckRow, PhaseRow, View
+
+SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
+HINTS = {
+    "detect": "reading the health signals again",
+    "plan": "choosing and verifying the backup",
+    "launch": "asking for an instance",
+    "restore": "the runner boots, unpacks and applies",
+    "validate": "the checks run on the restored app",
+    "approve": "waiting for a person: relight approve or relight reject",
+    "promote": "lifting quarantine, moving pointers",
+    "serve": "the runner is production: relight failback ends it",
+    "failback": "handing production back",
+    "teardown": "terminating the runner, proving that none is left",
+    "report": "closing the evidence",
+}
+NEXT = {
+    "Succeeded": "nothing",
+    "Healthy": "nothing; the signals were healthy, so nothing was launched",
+    "Held": "the runner is held: relight restore, relight validate, or relight destroy --yes",
+    "Rejected": "nothing runs; start again when you are ready: relight drill",
+    "Expired": "nobody decided in time and nothing was promoted; start again and decide before the window closes",
+    "Preempted": "an incident took the app's place; run the drill again when it is over",
+    "Failed": "read the report and the failed phase's receipt, then docs/errors.md",
+}
+
+UNREPORTED = "there is no report; relight evidence fetch RUN_ID copies what the run did leave"
+
+
+def hint(phase: str) -> str:
+    return HINTS.get(phase, "")
+
+
+def doing(view: View, phase: str) -> str:
+    """The hint, but for Teardown when somebody asked for the runner to be kept."""
+    return "keeping the runner, unless the run has failed" if phase == "teardown" and view.to_hold else hint(phase)
+
+
+def runs(page: Console, app: str, found: list[dict[str, Any]]) -> None:
+    if not found:
+        page.print(f"app {app} has no runs yet; start one: relight drill")
+        return
+    rows = [
+        (row["run_id"], row.get("mode", ""), row.get("started_at", ""), toned(row.get("outcome") or row.get("phase") or ""))
+        for row in found
+    ]
+    page.print(table(("run", "mode", "started", "state"), rows))
+
+
+def run(page: Console, view: View) -> None:
+    state = toned(view.outcome) if view.outcome else f"in [bold]{view.phase}[/]: {hint(view.phase)}"
+    page.print(f"[bold]{view.run_id}[/]  {view.mode} of {view.app}, asked for by {escape(view.initiator)}  {state}")
+    page.print()
+    page.print(table(("phase", "state", "took", ""), [phase_cells(row) for row in view.phases]))
+    if view.checks:
+        page.print()
+        rows = [(c.validator, toned(c.verdict), duration(c.seconds), escape(c.detail)) for c in view.checks]
+        page.print(table(("check", "verdict", "took", ""), rows))
+    page.print()
+    for line in footer(view):
+        page.print(line)
+
+
+def phase_cells(row: PhaseRow) -> tuple[str, str, str, str]:
+    again = f" (attempt {row.attempt + 1})" if row.attempt else ""
+    return row.phase, toned(row.status) + again, whole(row.seconds), escape(row.summary)
+
+
+def footer(view: View) -> Iterator[str]:
+    if view.evidence_hash:
+        until = f" until {view.decide_until}" if view.decide_until else ""
+        yield f"[bold]waits for a decision[/]{until}; what you approve: evidence {view.evidence_hash}"
+        yield f"  relight approve {view.run_id}    relight reject {view.run_id} --reason …"
+    if view.serving:
+        yield f"the runner is production; when the primary is back: relight failback {view.run_id}"
+    if view.outcome:
+        yield from conclusion(view)
+
+
+def conclusion(view: View) -> Iterator[str]:
+    yield f"{toned(view.outcome or '')}: {escape(view.summary or 'the run has ended')}"
+    then = NEXT.get(view.outcome or "", f"relight status {view.run_id}") if view.report_uri else UNREPORTED
+    yield control(view) if view.negative_control else f"next: {then}"
+    if view.report_uri:
+        yield f"report: {view.report_uri}; a copy of all evidence: relight evidence fetch {view.run_id}"
+
+
+def control(view: View) -> str:
+    """What a negative control has shown: its run must fail, and by a check."""
+    saw = [check.validator for check in view.checks if check.verdict == "FAILED"]
+    if saw:
+        return f"negative control [green]as it should be[/]: the damage was seen by {', '.join(saw)}; next: nothing"
+    return "negative control [red]useless[/]: no check saw the damage; next: give the app a validator that reads its data"
+
+
+def ending(page: Console, view: View) -> None:
+    """The last words after following a run."""
+    if view.outcome:
+        lines = conclusion(view)
+    else:
+        lines = iter([f"[yellow]not over yet[/]: the run is in {view.phase} and goes on by itself", *footer(view)])
+    for line in lines:
+        page.print(line)
+
+
+def story(view: View) -> Iterator[tuple[str, str]]:
+    """What has happened, as (key, line): a line is told once, when its key is new."""
+    for row in view.phases:
+        begun = f"[dim]{clock(row.started_at)}[/]  {row.phase:<9} begins: {doing(view, row.phase)}"
+        yield f"{row.phase} {row.attempt} begins", begun
+        if row.phase == "launch" and view.runner:
+            yield (
+                f"runner {view.runner}",
+                f"          runner {view.runner} is on its way; its own timer ends it if all else fails",
+            )
+        if row.phase == "plan" and view.backup_id:
+            yield "backup", f"          backup {escape(view.backup_id)}, made {escape(view.backup_made or '')}"
+        if row.phase == "validate":
+            yield from ((f"check {check.validator}", verdict(check)) for check in view.checks)
+            if row.status == "done" and not view.checks and not view.outcome:
+                return  # the verdicts arrive a moment after the phase's end, and are told before it
+        if row.ended_at:
+            said = escape(textwrap.shorten(row.summary, SUMMARY, placeholder=" …"))
+            line = f"[dim]{clock(row.ended_at)}[/]  {row.phase:<9} {toned(row.status)} after {whole(row.seconds)}  {said}"
+            yield f"{row.phase} {row.attempt} ended", line.rstrip()
+        if row.phase == "teardown" and view.cleared and view.runner:
+            yield "runner gone", f"          runner {view.runner}: {fate(view)}"
+
+
+def fate(view: View) -> str:
+    if view.held:
+        return "held, until its expiry or relight destroy"
+    return f"[yellow]{', '.join(view.left)} still lives[/]" if view.left else "terminated; none is left"
+
+
+def verdict(check: CheckRow) -> str:
+    detail = escape(textwrap.shorten(check.detail, SUMMARY, placeholder=" …"))
+    return f"          {toned(check.verdict)}  {check.validator}  [dim]{duration(check.seconds)}[/]  {detail}"
+
+
+def whole(seconds: float) -> str:
+    """The duration of a phase, whose times are whole seconds."""
+    return duration(seconds).replace(".0 s", " s") if seconds else "less than 1 s"
+
+
+def clock(stamp: str) -> str:
+    """``2026-11-23T03:00:07Z`` as ``03:00:07``."""
+    return stamp[11:19]
+
+
+def proof(view: View) -> Iterator[str]:
+    """What a person should look at before deciding."""
+    passed = [check for check in view.checks if check.verdict == "PASSED"]
+    yield f"{len(passed)} of {len(view.checks)} checks passed: {', '.join(check.validator for check in passed) or 'none'}"
+    yield f"an approval covers evidence {view.evidence_hash}"

@@ -1,0 +1,140 @@
+"""Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``failback``."""
+
+from typing import Annotated
+
+import typer
+
+from relight.cli import exits, pages
+from relight.cli.follow import Follower
+from relight.cli.output import toned
+from relight.cli.session import AppOption, Session
+from relight.cli.view import read
+from relight.errors import NothingToDecide, RequestInvalid
+
+RunId = Annotated[str, typer.Argument(help="The run's id, as relight runs shows it.", show_default=False)]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the run ends, showing each phase.")]
+TimeoutOption = Annotated[int, typer.Option(min=1, help="Seconds to wait before exit status 3.")]
+
+
+def runs(session: Session, app: AppOption = None, limit: Annotated[int, typer.Option(min=1, max=200)] = 20) -> None:
+    """Lists the app's runs, latest first.
+
+    \b
+    Examples:
+      relight runs
+      relight runs --app shop -o json
+    """
+    chosen = session.app(app).name
+    found = session.console.runs(chosen)[:limit]
+    session.output.show({"app": chosen, "runs": found}, lambda page: pages.runs(page, chosen, found))
+
+
+def status(
+    session: Session,
+    run_id: Annotated[str | None, typer.Argument(help="The run's id; the app's latest when left out.")] = None,
+    app: AppOption = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 3600,
+) -> int:
+    """Shows one run: phases, verdicts, what it waits for.
+
+    \b
+    Examples:
+      relight status
+      relight status 2026-11-23-x1 --wait
+      relight status RUN_ID -o json
+    """
+    chosen = run_id or latest(session, app)
+    if wait:
+        return show_to_the_end(session, chosen, timeout)
+    view = read(session.console.run(chosen))
+    session.output.show(view.raw, lambda page: pages.run(page, view))
+    return exits.of_outcome(view.outcome) if view.outcome else exits.DONE
+
+
+def approve(
+    session: Session,
+    run_id: RunId,
+    evidence: Annotated[str | None, typer.Option(help="The evidence hash you have looked at; asked for by default.")] = None,
+    break_glass: Annotated[str | None, typer.Option(help="Approve your own run, and why; the report will show it.")] = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 3600,
+) -> int:
+    """Approves a validated run.
+
+    The approval is bound to the evidence the run shows at that moment.
+
+    \b
+    Examples:
+      relight approve RUN_ID
+      relight approve RUN_ID --evidence 9f2c… --wait
+    """
+    seen = evidence or waiting_evidence(session, run_id)
+    body = {"evidence_hash": seen} | ({"break_glass": break_glass} if break_glass else {})
+    return decided(session, run_id, "approve", body, wait, timeout)
+
+
+def reject(
+    session: Session,
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the evidence.")] = "no reason given",
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 3600,
+) -> int:
+    """Rejects a run: nothing is promoted.
+
+    The runner is torn down and the run ends as Rejected.
+
+    \b
+    Examples:
+      relight reject RUN_ID --reason "the primary is back"
+    """
+    return decided(session, run_id, "reject", {"reason": reason}, wait, timeout)
+
+
+def failback(session: Session, run_id: RunId, wait: WaitOption = True, timeout: TimeoutOption = 3600) -> int:
+    """Hands production back from a promoted runner.
+
+    The runner is frozen, its pointers are moved back, and it is torn down.
+
+    \b
+    Examples:
+      relight failback RUN_ID
+    """
+    return decided(session, run_id, "failback", {}, wait, timeout)
+
+
+def decided(session: Session, run_id: str, decision: str, body: dict[str, str], wait: bool, timeout: int) -> int:
+    answer = session.console.decide(run_id, decision, body)
+    session.output.says(f"{toned('done')}: {decision} of run {run_id} is recorded; the run goes on by itself")
+    if wait:
+        return show_to_the_end(session, run_id, timeout)
+    session.output.show({"run_id": run_id, "decision": decision, **answer}, lambda page: None)
+    return exits.DONE
+
+
+def show_to_the_end(session: Session, run_id: str, timeout: int) -> int:
+    try:
+        view = Follower(session.console, run_id, session.output).follow(timeout)
+    except KeyboardInterrupt:
+        session.output.says(f"run {run_id} goes on by itself; watch it again: relight status {run_id} --wait")
+        raise
+    session.output.show(view.raw, lambda page: pages.ending(page, view))
+    return exits.of_control(view) if view.negative_control else exits.of_outcome(view.outcome)
+
+
+def latest(session: Session, app: str | None) -> str:
+    chosen = session.app(app).name
+    found = session.console.runs(chosen)
+    if not found:
+        raise RequestInvalid(f"app {chosen}", "has no runs yet", "start one: relight drill")
+    return str(found[0]["run_id"])
+
+
+def waiting_evidence(session: Session, run_id: str) -> str:
+    """What an approval is bound to. The API refuses it when the evidence has changed since."""
+    view = read(session.console.run(run_id))
+    if not view.evidence_hash:
+        state = f"ended as {view.outcome}" if view.outcome else f"is in phase {view.phase or 'detect'}"
+        raise NothingToDecide(f"run {run_id}", f"{state} and waits for no approval", f"look at it: relight status {run_id}")
+    return view.evidence_hash

@@ -1,0 +1,124 @@
+"""A run as the console API shows it, read once here so that screens need not know its JSON."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from relight.model import Phase, moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRow:
+    """A phase's latest attempt; ``status`` is running, done or failed."""
+
+    phase: str
+    attempt: int
+    status: str
+    started_at: str
+    ended_at: str | None
+    summary: str
+
+    @property
+    def running(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has been taking until now."""
+        end = moment(self.ended_at) if self.ended_at else datetime.now(UTC)
+        return max(0.0, (end - moment(self.started_at)).total_seconds())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    validator: str
+    kind: str
+    verdict: str
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """``evidence_hash`` is set only while the run waits for a decision; ``outcome`` only when it has ended.
+
+    ``cleared``: teardown has said what it found; ``left``: runners that still lived then.
+    """
+
+    raw: dict[str, Any] = field(repr=False)
+    run_id: str
+    app: str
+    mode: str
+    negative_control: bool
+    initiator: str
+    started_at: str
+    phase: str
+    outcome: str | None
+    summary: str
+    phases: tuple[PhaseRow, ...]
+    checks: tuple[CheckRow, ...]
+    evidence_hash: str | None
+    decide_until: str | None
+    report_uri: str | None
+    backup_id: str | None
+    backup_made: str | None
+    runner: str | None
+    to_hold: bool
+    cleared: bool
+    held: bool
+    left: tuple[str, ...]
+
+    @property
+    def serving(self) -> bool:
+        return self.outcome is None and self.phase == Phase.SERVE
+
+
+def read(raw: dict[str, Any]) -> View:
+    """The answer of ``GET /runs/{run_id}``; what an older or younger API leaves out is empty, never an error."""
+    run, approval, facts = raw.get("run") or {}, raw.get("approval") or {}, raw.get("facts") or {}
+    waiting = approval if approval.get("state") == "waiting" and not raw.get("outcome") else {}
+    return View(
+        raw=raw,
+        run_id=raw.get("run_id", ""),
+        app=run.get("app", ""),
+        mode=run.get("mode", ""),
+        negative_control=bool(run.get("negative_control")),
+        initiator=run.get("initiator", ""),
+        started_at=raw.get("started_at", ""),
+        phase=raw.get("phase") or "",
+        outcome=raw.get("outcome") or None,
+        summary=raw.get("summary") or "",
+        phases=tuple(phase_row(row) for row in raw.get("phases") or ()),
+        checks=tuple(check_row(row) for row in raw.get("checks") or ()),
+        evidence_hash=waiting.get("evidence_hash"),
+        decide_until=waiting.get("expires_at"),
+        report_uri=(raw.get("evidence") or {}).get("report"),
+        backup_id=(facts.get("plan") or {}).get("backup_id"),
+        backup_made=(facts.get("plan") or {}).get("created_at"),
+        runner=(facts.get("launch") or {}).get("instance_id"),
+        to_hold=bool(run.get("stop_after")) or run.get("teardown") is False,
+        cleared="cleared" in facts,
+        held=bool((facts.get("cleared") or {}).get("held")),
+        left=tuple((facts.get("cleared") or {}).get("left") or ()),
+    )
+
+
+def phase_row(raw: dict[str, Any]) -> PhaseRow:
+    return PhaseRow(
+        phase=str(raw["phase"]),
+        attempt=int(raw.get("attempt") or 0),
+        status=str(raw.get("status") or "running"),
+        started_at=str(raw["started_at"]),
+        ended_at=raw.get("ended_at"),
+        summary=raw.get("summary") or "",
+    )
+
+
+def check_row(raw: dict[str, Any]) -> CheckRow:
+    return CheckRow(
+        validator=str(raw["validator"]),
+        kind=str(raw.get("kind", "")),
+        verdict=str(raw["verdict"]),
+        detail=str(raw.get("detail", "")),
+        seconds=float(raw.get("seconds") or 0),
+    )

@@ -1,0 +1,227 @@
+"""`relight.toml`: the one file a person writes. Every wrong field is reported with its path, all at once.
+
+The records are plain dataclasses, so that functions and agent read the stored form of an app without this module's
+checks; the checks (``load``) run where a person's file is read: CLI, synth, embedded engine.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, MinLen, Predicate
+
+from relight import formats
+from relight.errors import ConfigInvalid, UnknownApp
+from relight.formats import is_cron, is_email, is_name, is_s3_uri, is_sha256, is_zone
+
+Name = Annotated[str, Predicate(is_name)]
+S3Uri = Annotated[str, Predicate(is_s3_uri)]
+Sha256 = Annotated[str, Predicate(is_sha256)]
+Cron = Annotated[str, Predicate(is_cron)]
+Zone = Annotated[str, Predicate(is_zone)]
+Positive = Annotated[int, Ge(1)]
+
+
+class Strict:
+    """Unknown fields are refused where a person's file is read."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(Strict):
+    """When the app publishes; freshness is judged against it. ``grace`` seconds after each due time are tolerated."""
+
+    cron: Cron
+    zone: Zone = "UTC"
+    grace: Positive = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal(Strict):
+    """A health signal. ``pointer``: ``key`` below the app's prefix; ``http``: ``url``; ``backup_age``: the app's RPO."""
+
+    name: Name
+    kind: Literal["pointer", "http", "backup_age"]
+    key: str | None = None
+    url: str | None = None
+    schedule: Schedule | None = None
+    timeout: Positive = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validator(Strict):
+    """A check of the restored app. ``job``: ``cronjob`` names the CronJob; ``files``: ``share`` of files, 0 to 1."""
+
+    name: Name
+    kind: Literal["ready", "job", "files"]
+    deadline: Positive = 300
+    cronjob: str | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteAction(Strict):
+    """``pointer``: the S3 object ``key`` below the app's prefix that says which site is production."""
+
+    name: Name
+    kind: Literal["pointer"]
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine(Strict):
+    """What a restored app may not do before it is promoted.
+
+    ``config``: values that replace those of a ConfigMap while quarantined, by ConfigMap name and key.
+    ``allow_egress``: CIDRs the restored app may still reach.
+    """
+
+    config: dict[str, dict[str, str]] = field(default_factory=dict)
+    allow_egress: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill(Strict):
+    cron: Cron = "0 4 * * 1"
+    zone: Zone = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App(Strict):
+    """One protected application. Its backups live under ``<storage>/backups/<backup_id>/``.
+
+    Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
+    heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is.
+    """
+
+    name: Name
+    namespace: Name
+    storage: S3Uri
+    signals: Annotated[tuple[Signal, ...], MinLen(1)]
+    validators: Annotated[tuple[Validator, ...], MinLen(1)]
+    promote: tuple[PromoteAction, ...] = ()
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    drill: Drill = field(default_factory=Drill)
+    development: bool = False
+    allow_partial: bool = False
+    unhealthy_signals: Positive = 1
+    rto: Positive = 1800
+    rpo: Positive = 90_000
+    approval_window: Positive = 14_400
+    silence: Positive = 120
+    max_state_bytes: Positive = 50 * 2**30
+    max_state_files: Positive = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download(Strict):
+    """A pinned artifact of the runner, published to our bucket at deploy time and checked against its digest at boot."""
+
+    version: str
+    url: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerConfig(Strict):
+    """``instance_types`` is the launch ladder, best first. ``hold``: seconds a runner may live without a promotion."""
+
+    k3s: Download
+    instance_types: Annotated[tuple[str, ...], MinLen(1)] = ("m7g.large", "m6g.large", "t4g.large")
+    disk_gib: Positive = 40
+    hold: Positive = 21_600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(Strict):
+    """The whole of ``relight.toml``. ``name`` prefixes every resource, so that several can share an account."""
+
+    runner: RunnerConfig
+    apps: Annotated[tuple[App, ...], MinLen(1)]
+    name: Name = "relight"
+    region: str = "eu-central-1"
+    notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
+
+    def app(self, name: str) -> App:
+        for app in self.apps:
+            if app.name == name:
+                return app
+        known = ", ".join(app.name for app in self.apps)
+        raise UnknownApp(f"app {name!r}", "is not in relight.toml", f"known apps: {known}")
+
+
+NEEDED = {
+    "signals": {"pointer": ("key", "schedule"), "http": ("url",), "backup_age": ()},
+    "validators": {"ready": (), "job": ("cronjob",), "files": ()},
+}
+
+
+def load(path: Path) -> Config:
+    """Reads and checks ``relight.toml``. Raises ConfigInvalid with every fault and its path."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigInvalid(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(str(path), [f"is not TOML: {error}"]) from None
+    return check(raw, str(path))
+
+
+def check(raw: dict[str, Any], source: str = "relight.toml") -> Config:
+    from pydantic import TypeAdapter, ValidationError  # only where a person's file is read
+
+    findings = list(_misfits(raw))
+    try:
+        config = TypeAdapter(Config).validate_python(raw)
+    except ValidationError as error:
+        findings += [f"{_path(item['loc'])}: {_message(item)}" for item in error.errors() if not _echo(item)]
+    findings += [] if findings else _short_lives(config)
+    if findings:
+        raise ConfigInvalid(source, sorted(findings))
+    return config
+
+
+def _short_lives(config: Config) -> list[str]:
+    """A runner must outlive the longest run that may still end well."""
+    found = []
+    for i, app in enumerate(config.apps):
+        needed = app.rto + sum(one.deadline for one in app.validators) + app.approval_window
+        if config.runner.hold < needed:
+            found.append(
+                f"runner.hold: {config.runner.hold} s is shorter than apps[{i}] may need until its approval, {needed} s"
+            )
+    return found
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _echo(item: Any) -> bool:
+    """A list counts as empty when its items are wrong; the items' own findings say it better."""
+    return item["type"] == "too_short" and bool(item["input"])
+
+
+def _message(item: Any) -> str:
+    if item["type"] == "predicate_failed":
+        predicate = getattr(formats, item["msg"].split()[1].strip("'"), None)
+        return f"{item['input']!r} {predicate.__doc__ if predicate else 'is not allowed'}"
+    return "unknown field" if item["type"] == "unexpected_keyword_argument" else str(item["msg"]).lower()
+
+
+def _misfits(raw: dict[str, Any]) -> list[str]:
+    """Faults between fields, judged on the raw document so that they show beside the faults within fields."""
+    found: list[str] = []
+    apps = [app for app in raw.get("apps", []) if isinstance(app, dict)] if isinstance(raw.get("apps"), list) else []
+    names = [app.get("name") for app in apps]
+    found += [f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i]]
+    for i, app in enumerate(apps):
+        for part, needed in NEEDED.items():
+            rows = app.get(part)
+            for j, row in enumerate(rows if isinstance(rows, list) else []):
+                wants = needed.get(str(row.get("kind")), ()) if isinstance(row, dict) else ()
+                found += [f"apps[{i}].{part}[{j}].{key}: kind {row['kind']!r} needs it" for key in wants if key not in row]
+    return found

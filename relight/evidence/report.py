@@ -1,0 +1,93 @@
+"""The report of a run: what happened, from its receipts alone, as data and as one page for people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from relight.evidence.receipts import Link
+from relight.model import Failure, Outcome, Run, encode, now
+
+SCHEMA_VERSION = 1
+SUMMARIES = {
+    Outcome.HEALTHY: "{app} is healthy; nothing was done.",
+    Outcome.SUCCEEDED: "{app}: the {mode} succeeded; nothing is left running.",
+    Outcome.REJECTED: "{app} was recovered and validated, and rejected by a person; nothing was promoted, nothing is left.",
+    Outcome.EXPIRED: "{app} was recovered and validated; nobody decided in time; nothing was promoted, nothing is left.",
+    Outcome.HELD: "{app}: stopped where it was asked to; the runner is held until it expires or is given up.",
+    Outcome.PREEMPTED: "{app}: the drill gave way to an incident; nothing is left running.",
+    Outcome.FAILED: "{app}: the {mode} failed{where}.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run ended. ``variables``: the state machine's, as Report got them."""
+
+    run: Run
+    outcome: Outcome
+    failure: Failure | None
+    variables: dict[str, Any] = field(repr=False)
+
+    def summary(self) -> str:
+        """One or two sentences for a person."""
+        text = SUMMARIES[self.outcome].format(app=self.run.app, mode=self.run.mode.value, where=self._where())
+        left = (self.variables.get("cleared") or {}).get("left") or []
+        if self.outcome == Outcome.FAILED and left:
+            text += f" The runner {', '.join(left)} is kept: somebody may still need it."
+        if self.variables.get("cleared") is None and self.outcome != Outcome.HEALTHY:
+            text += " Teardown did not complete: the runner's own expiry and the reaper end it; check with relight doctor."
+        return text
+
+    def _where(self) -> str:
+        if self.failure:
+            return f" in {self.failure.phase}: {self.failure.error}: {self.failure.cause[:500]}"
+        checks = (self.variables.get("validation") or {}).get("checks", [])
+        bad = [
+            f"{check['validator']} ({check['verdict']}: {check['detail']})"
+            for check in checks
+            if check["verdict"] != "PASSED"
+        ]
+        return f": not validated: {', '.join(bad)}" if bad else ""
+
+
+def build(ended: Ended, links: Sequence[Link]) -> dict[str, Any]:
+    """The report as JSON: the outcome, the phases with their times, the checks, the decision, and every receipt's digest."""
+    receipts = [(link, link.body()) for link in links]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": encode(ended.run),
+        "outcome": ended.outcome.value,
+        "summary": ended.summary(),
+        "failure": encode(ended.failure),
+        "written_at": now(),
+        "phases": [_phase(link, body) for link, body in receipts],
+        "facts": {name: value for name, value in ended.variables.items() if value is not None},
+        "warnings": list(_warnings(ended, [body for _, body in receipts])),
+        "receipts": [{"uri": link.uri, "sha256": link.sha256} for link in links],
+    }
+
+
+def _phase(link: Link, body: dict[str, Any]) -> dict[str, Any]:
+    shown = ("phase", "attempt", "started_at", "ended_at", "seconds", "error", "filled")
+    return {"number": link.number, **{name: body.get(name) for name in shown}}
+
+
+def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
+    """What a reader must not overlook although the run may have succeeded."""
+    found = [f"break-glass: {ended.run.break_glass}"] if ended.run.break_glass else []
+    decision = ended.variables.get("approval") or {}
+    if decision.get("break_glass"):
+        found.append(f"approved by its own initiator {decision.get('approver')}, break-glass: {decision['break_glass']}")
+    restore = ended.variables.get("restore") or {}
+    if restore.get("outcome") == "PARTIAL":
+        found.append(f"the restore was PARTIAL: {restore.get('counts')}")
+    for action in (ended.variables.get("cleared") or {}).get("undone", []):
+        if not action["done"]:
+            found.append(f"not undone: {action['target']}: {action['detail']}")
+    for body in bodies:
+        for verdict in body.get("verdicts", []) if body.get("phase") == "plan" else []:
+            if verdict.get("verdict") != "PASSED":
+                found.append(f"{verdict.get('check')}: {verdict.get('detail')}")
+        if body.get("filled") and body.get("error"):
+            found.append(f"{body['phase']} left no receipt of its own: {body['error']['type']}")
+    return found

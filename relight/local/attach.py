@@ -1,0 +1,48 @@
+"""How others find a running engine: ``engine.json`` in its state directory, and the SDK's variables it stands for."""
+
+import getpass
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from relight.errors import EngineNotRunning
+from relight.settings import set_environment
+
+
+def attach(state: Path) -> dict[str, str]:
+    """Points this process's SDK at the engine that runs below ``state``, and returns the variables it set.
+
+    Raises EngineNotRunning.
+    """
+    try:
+        facts = json.loads((state / "engine.json").read_text(encoding="utf-8"))
+        os.kill(facts["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        raise EngineNotRunning(
+            f"--local ({state})", "no embedded engine runs there", "start one with ./run demo, or leave --local out"
+        ) from None
+    values = variables(facts, person() if person() in facts["users"] else next(iter(facts["users"])))
+    set_environment(values)
+    return values
+
+
+def variables(facts: dict[str, Any], user: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{facts['port']}",
+        "AWS_REGION": facts["region"],
+        "AWS_DEFAULT_REGION": facts["region"],
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "RELIGHT_API": facts["api"],
+        **facts["users"][user],
+    }
+
+
+def person() -> str:
+    """The person at the keyboard, as a name that IAM accepts."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = ""
+    return re.sub(r"[^\w+=,.@-]", "-", name) or "operator"

@@ -1,0 +1,135 @@
+"""Puts the cluster together: store, API, controllers, node, and the HTTPS server on the loopback address."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from relight.errors import PortTaken
+from relight.local.cluster import refusals
+from relight.local.cluster.access import certificate, kubeconfig
+from relight.local.cluster.api import Api
+from relight.local.cluster.controllers import Manager, all_controllers
+from relight.local.cluster.kinds import Kinds
+from relight.local.cluster.kubelet.node import Node
+from relight.local.cluster.kubelet.pods import Host
+from relight.local.cluster.kubelet.sandbox import detect
+from relight.local.cluster.proxy import PodAccess
+from relight.local.cluster.routes import Routes
+from relight.local.cluster.store import Store
+from relight.local.processes import watch_lifeline
+
+HOST = "127.0.0.1"
+LARGEST_BODY = 16 * 2**20
+SAVE_SECONDS = 2.0
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+STORAGE = {
+    "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "rancher.io/local-path",
+    "reclaimPolicy": "Delete",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """How a cluster is started; ``host_paths`` are the roots below which pods may mount the host's directories."""
+
+    data: Path
+    kubeconfig: Path
+    name: str = "relight"
+    port: int = 0
+    host_paths: tuple[Path, ...] = ()
+    lifeline: bool = False
+
+
+async def serve(arguments: Arguments) -> None:
+    """Runs a cluster until SIGTERM or SIGINT, or with a lifeline until its parent is gone. Raises PortTaken."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if arguments.lifeline:
+        watch_lifeline(lambda: loop.call_soon_threadsafe(stop.set))
+    async with cluster(arguments):
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def cluster(arguments: Arguments) -> AsyncIterator[Api]:
+    """A running cluster; at the end its pods' processes are gone and its objects are saved."""
+    data = arguments.data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    api = Api(Store(), Kinds())
+    saved = data / "objects.json"
+    if saved.exists():
+        api.store.load(saved)
+        for crd in api.store.objects("customresourcedefinitions.apiextensions.k8s.io"):
+            api.kinds.establish(crd)
+    allowed = tuple(path.resolve() for path in arguments.host_paths) or (data.parent,)
+    node = Node(Host(api, data / "pods", allowed, detect()))
+    manager = Manager(api, [*all_controllers(api, data / "volumes"), node])
+    _furnish(api, node)
+    manager.start()
+    keeper = asyncio.create_task(_keep(api.store, saved))
+    try:
+        async with _listening(api, node, arguments):
+            yield api
+    finally:
+        keeper.cancel()
+        manager.stop()
+        await node.stop()
+        api.store.save(saved)
+
+
+def _furnish(api: Api, node: Node) -> None:
+    for name in NAMESPACES:
+        with contextlib.suppress(refusals.Refusal):
+            api.create(api.kinds["namespaces"], "", {"metadata": {"name": name}})
+    with contextlib.suppress(refusals.Refusal):
+        api.create(api.kinds["storageclasses.storage.k8s.io"], "", {**STORAGE})
+    node.register()
+
+
+async def _keep(store: Store, path: Path) -> None:
+    """Saves whenever changes have come to rest, so that a killed cluster loses little and a busy one no time."""
+    seen = saved = store.version
+    while True:
+        await asyncio.sleep(SAVE_SECONDS)
+        if store.version == seen != saved:
+            store.save(path)
+            saved = seen
+        seen = store.version
+
+
+@contextlib.asynccontextmanager
+async def _listening(api: Api, node: Node, arguments: Arguments) -> AsyncIterator[None]:
+    token, pods = secrets.token_urlsafe(32), PodAccess(api, node)
+    routes = Routes(api, token, {"log": pods.log, "proxy": pods.proxy})
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", routes.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    cert, key = certificate(arguments.data)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    site = web.TCPSite(runner, HOST, arguments.port, ssl_context=context)
+    try:
+        await site.start()
+    except OSError:
+        await runner.cleanup()
+        raise PortTaken(f"port {arguments.port}", "is in use by another process", "choose another, or 0 for any") from None
+    port = runner.addresses[0][1]
+    kubeconfig(arguments.kubeconfig, arguments.name, f"https://{HOST}:{port}", token, cert)
+    log.info("cluster %s (emulated) serves on https://%s:%s", arguments.name, HOST, port)
+    try:
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,89 @@
+"""Relight's own app.py, run for this machine: its interpreter's wheels, and the local cluster in the place of k3s."""
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from relight.config import Config, Download
+from relight.errors import EngineFailed
+from relight.local import processes
+from relight.settings import environment
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 600.0  # seconds a synthesis may take: a first one downloads wheels
+
+# What an instance gets as its k3s artifact. It needs of k3s's command line what the runner's unit says.
+K3S = """#!/bin/sh
+name=relight
+while [ $# -gt 0 ]; do
+  case $1 in
+    --write-kubeconfig) kubeconfig=$2; shift ;;
+    --data-dir) data=$2; shift ;;
+    --node-name) name=$2; shift ;;
+  esac
+  shift
+done
+export PYTHONPATH={checkout}
+exec {python} -m relight.local.cluster --data "$data" --port 0 --kubeconfig "$kubeconfig" --name "$name" \\
+  --allow-host-path "${{data%/rancher/k3s}}"
+"""
+
+
+def synthesize(state: Path, config: Config) -> Path:
+    """The cloud assembly, below ``state``. Raises EngineFailed with app.py's own words."""
+    written, assembly = state / "relight.toml", state / "assembly"
+    here = replace(config, runner=replace(config.runner, k3s=k3s(state)))
+    written.write_text(toml(msgspec.to_builtins(here)), encoding="utf-8")
+    command = [sys.executable, "app.py", "--config", str(written), "--output", str(assembly), "--platform", "local"]
+    marked = {**environment(), processes.MARK: str(state)}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=marked,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            preexec_fn=processes.die_with_parent,
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineFailed(f"synthesis: app.py did not end within {PATIENCE:.0f} s; run it by hand to see why") from None
+    if done.returncode != 0:
+        said = " | ".join((done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-3:])
+        raise EngineFailed(f"synthesis: app.py ended with status {done.returncode} and said: {said}")
+    return assembly
+
+
+def launcher(state: Path) -> Path:
+    """The k3s of this engine: a program that takes k3s's command line and runs the local cluster."""
+    path = state / "k3s"
+    path.write_text(K3S.format(python=shlex.quote(sys.executable), checkout=shlex.quote(str(ROOT))), encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def k3s(state: Path) -> Download:
+    path = launcher(state)
+    return Download(version="local", url=path.as_uri(), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def toml(value: dict[str, Any]) -> str:
+    """The configuration as TOML, one line a top-level key (JSON's strings, numbers and booleans are TOML's too)."""
+    return "".join(f"{key} = {_inline(item)}\n" for key, item in value.items() if item is not None)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        inside = ", ".join(f"{json.dumps(k)} = {_inline(v)}" for k, v in value.items() if v is not None)
+        return f"{{{inside}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    return json.dumps(value)

@@ -1,0 +1,371 @@
+"""What travels on each arrow: between states, functions, the agent, the console and the CLI.
+
+Plain frozen dataclasses. ``decode`` and ``encode`` (msgspec) turn them from and into JSON with types checked; a person's
+own input (``relight.toml``) is checked by ``relight.config`` instead, which reports every fault at once.
+Times are RFC 3339 UTC strings on the wire (``2026-11-23T03:00:00Z``), durations are whole seconds, sizes are bytes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from relight.errors import RequestInvalid
+
+T = TypeVar("T")
+
+
+class Phase(StrEnum):
+    DETECT = "detect"
+    PLAN = "plan"
+    LAUNCH = "launch"
+    RESTORE = "restore"
+    VALIDATE = "validate"
+    APPROVE = "approve"
+    PROMOTE = "promote"
+    SERVE = "serve"
+    FAILBACK = "failback"
+    TEARDOWN = "teardown"
+    REPORT = "report"
+
+
+class Tag(StrEnum):
+    """A runner's tags; guards find it by these alone. ``EXPIRES``: epoch seconds, read by the dead man's switch too."""
+
+    NAME = "relight:name"  # the deployment (``relight.toml``'s name)
+    RUN = "relight:run-id"
+    APP = "relight:app"
+    MODE = "relight:mode"
+    RUNG = "relight:rung"
+    EXPIRES = "relight:expires-at"
+
+
+class Mode(StrEnum):
+    INCIDENT = "incident"
+    DRILL = "drill"
+
+
+class Verdict(StrEnum):
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    COULD_NOT_VERIFY = "COULD_NOT_VERIFY"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    HEALTHY = "Healthy"  # healthy, nothing to do
+    SUCCEEDED = "Succeeded"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    HELD = "Held"  # a person asked to stop after a phase; the runner lives until its expiry
+    PREEMPTED = "Preempted"  # a drill gave way to an incident
+    FAILED = "Failed"
+
+
+class Decided(StrEnum):
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """A request for a run: execution input, console POST body, drill schedule. Only ``app`` has no default.
+
+    ``backup``: ``latest_valid``, ``latest_proven``, ``random`` or a backup's S3 URI.
+    ``start_at``: ``launch`` (the default), ``restore`` or ``validate`` on the runner being held for the app, or
+    ``teardown`` to give it up. ``stop_after``: the phase after which the runner is held instead of torn down.
+    """
+
+    app: str
+    mode: Mode = Mode.INCIDENT
+    reason: str = ""
+    initiator: str = "unknown"
+    backup: str = "latest_valid"
+    image_ref: str | None = None
+    namespace: str | None = None
+    run_job: bool = True
+    rehearse_approval: bool = False
+    teardown: bool = True
+    start_at: Phase = Phase.LAUNCH
+    stop_after: Phase | None = None
+    break_glass: str | None = None
+    negative_control: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(RunRequest):
+    """A run: its request plus what the engine gave it. The ASL's first state makes it; every payload carries it."""
+
+    run_id: str
+    started_at: str
+    execution_arn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run left the flow: the state that failed, the error's class name, and its message."""
+
+    phase: str
+    error: str
+    cause: str = ""
+
+
+# ---------------------------------------------------------------- Detect
+class Health(StrEnum):
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    signal: str
+    kind: str
+    health: Health
+    reason: str
+    observed_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """``proceed`` false means: healthy, nothing to do."""
+
+    proceed: bool
+    health: Health
+    reason: str
+    readings: tuple[Reading, ...] = ()
+
+
+# ---------------------------------------------------------------- Plan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Seconds each callback task may take; the ASL reads its timeouts from here."""
+
+    launch_heartbeat: int = 120
+    restore: int = 1800
+    restore_heartbeat: int = 120
+    validate: int = 900
+    approve: int = 14400
+    promote: int = 600
+    serve: int = 31_536_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """The ephemeral instance. ``principal`` is the table key that this instance alone may read (role id:instance id)."""
+
+    instance_id: str
+    principal: str
+    instance_type: str
+    zone: str
+    rung: int
+    launched_at: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRef:
+    """Where the run's plan is and what it covers. ``hash`` is the sha256 of the bundle's manifest.
+
+    ``rungs``: how many instance types and zones the launch ladder has. ``adopted``: the held runner, when the run starts
+    at a later phase than Launch.
+    """
+
+    uri: str
+    hash: str
+    backup_uri: str
+    backup_id: str
+    metadata_sha256: str
+    created_at: str
+    rungs: int
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    adopted: Runner | None = None
+
+
+# ---------------------------------------------------------------- Restore, Validate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """An object in S3 that evidence points at."""
+
+    uri: str
+    sha256: str
+
+
+class RestoreOutcome(StrEnum):
+    COMPLETE = "COMPLETE"
+    PARTIAL = "PARTIAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """What the agent restored. ``counts``: objects by fate (created, transformed, unchanged, skipped, refused, failed)."""
+
+    outcome: RestoreOutcome
+    ledger: Artifact
+    counts: dict[str, int]
+    volume_bytes: int
+    volume_files: int
+    seconds: float
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One validator's verdict. ``detail`` is one line for a person; ``evidence`` is data (log tail, counts, ...)."""
+
+    validator: str
+    kind: str
+    verdict: Verdict
+    detail: str
+    seconds: float
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """``verdict`` is PASSED only when every check is PASSED and there is at least one.
+
+    ``evidence_hash`` is what an approval is bound to: plan hash, metadata digest and the checks' document.
+    """
+
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    evidence: Artifact
+    evidence_hash: str
+
+
+# ---------------------------------------------------------------- Approve ... Failback
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    decided: Decided
+    approver: str
+    decided_at: str
+    evidence_hash: str
+    reason: str = ""
+    break_glass: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """One promote, freeze or failback action: what it did to what."""
+
+    action: str
+    target: str
+    done: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    promoted_at: str
+    actions: tuple[ActionResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The answer that ends Serve: the promoted site was frozen (or could not be, and why)."""
+
+    requested_by: str
+    frozen: bool
+    detail: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandBack:
+    actions: tuple[ActionResult, ...]
+    divergence: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- Teardown, Report
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """``left`` lists runners that still live: empty, unless ``held`` (then the one being held, until its expiry)."""
+
+    terminated: tuple[str, ...]
+    left: tuple[str, ...]
+    lease_released: bool
+    undone: tuple[ActionResult, ...] = ()
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    outcome: Outcome
+    summary: str
+    report_uri: str
+    chain_head: str
+
+
+# ---------------------------------------------------------------- control plane to agent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the runner is for. Written before the machine boots, so that it can prefetch."""
+
+    run: Run
+    plan: PlanRef
+    evidence_prefix: str
+    app: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One phase handed to the agent. ``token`` is a secret: it is in the table and in memory, nowhere else."""
+
+    phase: str
+    token: str
+    attempt: int
+    deadline_at: str
+    heartbeat_seconds: int
+    given_at: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+
+
+def run_request(raw: Any) -> RunRequest:
+    """A person's or a schedule's JSON as a RunRequest, with unknown fields and misfits refused by name."""
+    known = set(RunRequest.__dataclass_fields__)
+    if not isinstance(raw, dict) or (unknown := sorted(set(raw) - known)):
+        named = ", ".join(unknown) if isinstance(raw, dict) else type(raw).__name__
+        raise RequestInvalid("run request", f"unknown field(s) {named}", f"use only {', '.join(sorted(known))}")
+    try:
+        return msgspec.convert(raw, RunRequest)
+    except msgspec.ValidationError as error:
+        raise RequestInvalid("run request", str(error), "see docs/operate.md for each field's values") from None
+
+
+def encode(value: Any) -> Any:
+    """The value as plain JSON types, None fields kept (JSONata needs every field to be there)."""
+    return msgspec.to_builtins(value)
+
+
+def decode(raw: Any, kind: type[T]) -> T:
+    """Plain JSON types as a record, types checked; unknown fields are ignored, so that versions may differ.
+
+    Raises msgspec.ValidationError with the path of the first fault.
+    """
+    return msgspec.convert(raw, kind)
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, UTF-8; equal values give equal bytes in every process."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def now() -> str:
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """An RFC 3339 time as an aware datetime in UTC. Raises ValueError, also for a time without a zone."""
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        raise ValueError(f"{text}: no time zone")
+    return parsed.astimezone(UTC)

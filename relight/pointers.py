@@ -1,0 +1,94 @@
+"""Production pointers: S3 objects that say which site is production, moved there and back by compare-and-swap."""
+
+from typing import Any
+
+import msgspec
+
+from relight.adapters.s3 import S3, join
+from relight.adapters.table import PointerMove, Table
+from relight.config import App, PromoteAction
+from relight.errors import Conflict, ObjectNotFound, PointerMoved
+from relight.model import ActionResult, Run, Runner, canonical, now
+
+KIND = "pointer"
+
+
+def site(run: Run, runner: Runner | None) -> dict[str, Any]:
+    """What a pointer says; ``runner`` None means that no site of ours is production."""
+    ours = {"site": f"relight/{run.run_id}", "instance_id": runner.instance_id} if runner else {"site": None}
+    return {**ours, "run_id": run.run_id, "moved_at": now()}
+
+
+def move(store: S3, table: Table, app: App, run: Run, runner: Runner, action: PromoteAction) -> ActionResult:
+    """Points to the runner. What was there before is on record first, so that any end of the run can undo it.
+
+    Repeating it changes nothing. Raises PointerMoved when somebody else moved it meanwhile.
+    """
+    uri = join(app.storage, action.key)
+    current, etag = _look(store, uri)
+    after = canonical(site(run, runner)).decode()
+    noted = table.note_pointer(run.run_id, PointerMove(name=action.name, uri=uri, before=current, after=after))
+    detail = f"{_named(noted.before)} → {_named(noted.after)}"
+    if current != noted.after:
+        if current != noted.before:
+            raise PointerMoved(f"{uri}: somebody else moved it while this run promoted; nothing was overwritten; look there")
+        _swap(store, uri, noted.after, etag)
+    return ActionResult(action=action.name, target=uri, done=True, detail=detail)
+
+
+def move_back(store: S3, run: Run, noted: PointerMove) -> ActionResult:
+    """Puts back what was there before the run. Raises PointerMoved when it is no longer what the run left."""
+    before = noted.before if noted.before is not None else canonical(site(run, None)).decode()
+    current, etag = _look(store, noted.uri)
+    if current == noted.after:
+        _swap(store, noted.uri, before, etag)
+    elif current != noted.before and not _handed_back(current, run):
+        raise PointerMoved(f"{noted.uri}: is {_named(current)}, not what run {run.run_id} left there; it stays as it is")
+    return ActionResult(action=noted.name, target=noted.uri, done=True, detail=f"back to {_named(noted.before)}")
+
+
+def ours(store: S3, noted: PointerMove) -> bool:
+    """Whether the pointer is as the run left it."""
+    return _look(store, noted.uri)[0] == noted.after
+
+
+def handed_back(store: S3, run: Run, noted: PointerMove) -> bool:
+    """Whether an earlier try put it back already."""
+    current = _look(store, noted.uri)[0]
+    return current is not None and (current == noted.before or _handed_back(current, run))
+
+
+def _handed_back(current: str | None, run: Run) -> bool:
+    """A pointer that was not there before the run cannot be put back to nothing; it says that no site is production."""
+    said = _document(current)
+    return said.get("site", "") is None and said.get("run_id") == run.run_id
+
+
+def _look(store: S3, uri: str) -> tuple[str | None, str | None]:
+    """Content and etag of one version; two Nones when it is not there."""
+    info = store.head(uri)
+    if info is None:
+        return None, None
+    try:
+        return store.get_range(uri, 0, info.size, etag=info.etag).decode(errors="replace"), info.etag
+    except ObjectNotFound:
+        raise Conflict(f"{uri}: went away while it was read; reading it again") from None
+
+
+def _swap(store: S3, uri: str, content: str, etag: str | None) -> None:
+    try:
+        store.put(uri, content.encode(), if_absent=etag is None, if_match=etag)
+    except Conflict:
+        raise PointerMoved(f"{uri}: somebody else moved it just now; nothing was overwritten; look there") from None
+
+
+def _document(content: str | None) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode((content or "").encode(), type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
+def _named(content: str | None) -> str:
+    """A pointer in words: its site, or that it is not there."""
+    return "nothing" if content is None else str(_document(content).get("site", content[:80]))

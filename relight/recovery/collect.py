@@ -1,0 +1,167 @@
+"""Reads what a backup of an app must hold from its cluster: its objects, what its containers ran, where its data lies."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relight.errors import RelightError, RequestInvalid
+from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
+from relight.recovery.images import Image, by_digest, pinned, repository
+from relight.recovery.objects import containers, group, identity, pod_spec
+
+CONCURRENCY = 8
+# Never worth a backup: made anew by every cluster, or views of other objects.
+LEFT_OUT = frozenset({"Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "PodMetrics", "Pod"})
+NOISE = ("managedFields", "selfLink")
+RBAC = "rbac.authorization.k8s.io/v1"
+CRD = "apiextensions.k8s.io/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimData:
+    """Where a claim's files are on this machine."""
+
+    namespace: str
+    claim: str
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """``volumes``: the directory of each bound claim. ``source`` is metadata.json's: the cluster and its version."""
+
+    objects: Objects = field(repr=False)
+    images: tuple[Image, ...]
+    volumes: tuple[ClaimData, ...]
+    source: dict[str, str]
+
+
+def collect(
+    cluster: ClusterApi, namespace: str, *, directories: Mapping[str, Path] | None = None, name: str = ""
+) -> Collected:
+    """Everything of the namespace, and what it refers to beyond it. ``directories``: a claim's files by claim, where told.
+
+    Raises RequestInvalid when the namespace is not there or a bound claim's files cannot be found on this machine.
+    """
+    home = cluster.get("v1", "Namespace", None, namespace)
+    if home is None:
+        raise RequestInvalid(f"namespace {namespace!r}", "is not in the cluster", "name the app's namespace in relight.toml")
+    inside = _inside(cluster, namespace)
+    objects = [home | {"apiVersion": "v1", "kind": "Namespace"}, *inside, *_beyond(cluster, namespace, inside)]
+    pods = cluster.list("v1", "Pod", namespace)
+    bare = [pod for pod in pods if not pod["metadata"].get("ownerReferences")]
+    version = cluster.version()
+    return Collected(
+        objects=[_quiet(obj) for obj in (*objects, *bare)],
+        images=_images(inside + bare, pods),
+        volumes=tuple(_volumes(cluster, namespace, inside, directories or {})),
+        source={"cluster": name or namespace, "kubernetes_version": str(version.get("gitVersion", ""))},
+    )
+
+
+def _inside(cluster: ClusterApi, namespace: str) -> Objects:
+    """Every object of the namespace, of every kind that can be listed."""
+    kinds = [kind for kind in cluster.resources() if kind.namespaced and kind.kind not in LEFT_OUT]
+    with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="collect") as pool:
+        listed = pool.map(lambda kind: cluster.list(kind.api_version, kind.kind, namespace), _once(kinds))
+        return [obj for objects in listed for obj in objects]
+
+
+def _once(kinds: list[Kind]) -> Iterator[Kind]:
+    """An old group may serve a kind of another group as well (Ingress of extensions): one is enough."""
+    seen: set[tuple[str, str]] = set()
+    for kind in sorted(kinds, key=lambda item: item.api_version.startswith("extensions/")):
+        family = "networking.k8s.io" if kind.api_version.startswith("extensions/") else kind.api_version.rpartition("/")[0]
+        if (family, kind.kind) not in seen:
+            seen.add((family, kind.kind))
+            yield kind
+
+
+def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> Objects:
+    """What the app refers to at cluster scope: its accounts' roles, its custom kinds, its pods' priority classes."""
+    bindings = [binding for binding in cluster.list(RBAC, "ClusterRoleBinding") if _binds(binding, namespace)]
+    namespaced = [obj for obj in inside if obj["kind"] == "RoleBinding"]
+    roles = {item["roleRef"]["name"] for item in (*bindings, *namespaced) if item["roleRef"]["kind"] == "ClusterRole"}
+    specs = [spec for obj in inside if (spec := pod_spec(obj))]
+    priorities = {str(name) for spec in specs if (name := spec.get("priorityClassName"))}
+    return [
+        *bindings,
+        *_named(cluster, RBAC, "ClusterRole", roles),
+        *_named(cluster, "scheduling.k8s.io/v1", "PriorityClass", priorities),
+        *_definitions(cluster, {(group(obj), obj["kind"]) for obj in inside}),
+    ]
+
+
+def _binds(binding: Object, namespace: str) -> bool:
+    subjects = binding.get("subjects") or []
+    return any(item.get("kind") == "ServiceAccount" and item.get("namespace") == namespace for item in subjects)
+
+
+def _named(cluster: ClusterApi, version: str, kind: str, names: set[str]) -> Objects:
+    """Those of the names that every cluster does not have of its own."""
+    found = [cluster.get(version, kind, None, name) for name in sorted(names) if not name.startswith("system")]
+    return [{"apiVersion": version, "kind": kind} | obj for obj in found if obj is not None and not _bootstrapped(obj)]
+
+
+def _bootstrapped(obj: Object) -> bool:
+    return (obj["metadata"].get("labels") or {}).get("kubernetes.io/bootstrapping") == "rbac-defaults"
+
+
+def _definitions(cluster: ClusterApi, kinds: set[tuple[str, str]]) -> Objects:
+    listed = cluster.list(CRD, "CustomResourceDefinition")
+    return [crd for crd in listed if (crd["spec"]["group"], crd["spec"]["names"]["kind"]) in kinds]
+
+
+def _quiet(obj: Object) -> Object:
+    return obj | {"metadata": {key: value for key, value in obj["metadata"].items() if key not in NOISE}}
+
+
+# ---------------------------------------------------------------- images
+def _images(objects: Objects, pods: Objects) -> tuple[Image, ...]:
+    """One row for each container of each workload that nobody owns, by digest where a pod tells it."""
+    digests = {image: ref for pod in pods for image, ref in _running(pod)}
+    found = []
+    for obj in objects:
+        if obj["metadata"].get("ownerReferences") or not (spec := pod_spec(obj)):
+            continue
+        who = identity(obj)
+        for item in containers(spec):
+            image = str(item.get("image", ""))
+            ref = by_digest(image) if pinned(image) else digests.get(image, image)
+            found.append(Image(workload=f"{who.kind}/{who.name}", container=str(item.get("name", "")), ref=ref))
+    return tuple(found)
+
+
+def _running(pod: Object) -> Iterator[tuple[str, str]]:
+    """(image as named in the spec, the same by digest) for each container whose pod knows its digest."""
+    named = {item["name"]: str(item.get("image", "")) for item in containers(pod.get("spec") or {})}
+    status = pod.get("status") or {}
+    for item in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        image, ref = named.get(item["name"], ""), str(item.get("imageID") or "").split("://")[-1]
+        if image and pinned(ref):
+            yield image, f"{repository(image)}@{ref.rpartition('@')[2]}"
+
+
+# ---------------------------------------------------------------- volumes
+def _volumes(cluster: ClusterApi, namespace: str, inside: Objects, directories: Mapping[str, Path]) -> Iterator[ClaimData]:
+    for claim in (obj for obj in inside if obj["kind"] == "PersistentVolumeClaim"):
+        name, volume = claim["metadata"]["name"], claim["spec"].get("volumeName")
+        if name in directories or volume:
+            place = directories.get(name) or _directory(cluster, str(volume))
+            if place is None or not place.is_dir():
+                raise RequestInvalid(
+                    f"claim {namespace}/{name}",
+                    f"its files are not in a directory of this machine ({place or 'no host path'})",
+                    "run the backup on the node that has them, or say where they are mounted",
+                )
+            yield ClaimData(namespace=namespace, claim=name, directory=place)
+
+
+def _directory(cluster: ClusterApi, volume: str) -> Path | None:
+    try:
+        spec = (cluster.get("v1", "PersistentVolume", None, volume) or {}).get("spec") or {}
+    except RelightError as error:
+        raise RequestInvalid(f"volume {volume}", f"cannot be read: {error}", "grant get on persistentvolumes") from None
+    path = (spec.get("hostPath") or spec.get("local") or {}).get("path")
+    return Path(path) if path else None

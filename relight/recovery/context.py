@@ -1,0 +1,118 @@
+"""What the transforms of one restore need to know, gathered once from the recipe."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from relight.config import App, Quarantine, Validator
+from relight.errors import MetadataMalformed
+from relight.model import RunRequest
+from relight.recovery.cluster import Object, Objects
+from relight.recovery.images import Image, Images
+from relight.recovery.objects import CLUSTER_SCOPED, flatten, identity, malformed
+from relight.recovery.volumes import Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFacts:
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupFacts:
+    """What a plan uses of a backup's metadata.json. ``volumes`` is None in the older form, which does not list them."""
+
+    uri: str
+    metadata_sha256: str
+    backup_id: str
+    created_at: str
+    namespace: str = ""
+    artifacts: dict[str, ArtifactFacts] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
+    volumes: tuple[Volume, ...] | None = None
+
+    @classmethod
+    def of(cls, uri: str, metadata_sha256: str, document: Object) -> "BackupFacts":
+        """From metadata.json as plain JSON types (``model.encode`` of the reader's Metadata). Raises MetadataMalformed."""
+        older = {"volumes": None} if document.get("schema_version", 0) == 0 else {}
+        try:
+            return msgspec.convert({**document, **older, "uri": uri, "metadata_sha256": metadata_sha256}, cls)
+        except msgspec.ValidationError as error:
+            raise MetadataMalformed(f"{uri}/metadata.json: {error}; choose another backup") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides what is restored: equal recipes give equal objects, on any host at any time."""
+
+    app: App
+    backup: BackupFacts
+    manifests: Objects
+    namespace: str | None = None
+    image_ref: str | None = None
+    run_job: bool = True
+
+    @classmethod
+    def of(cls, app: App, run: RunRequest, backup: BackupFacts, manifests: Objects) -> "Recipe":
+        return cls(
+            app=app,
+            backup=backup,
+            manifests=manifests,
+            namespace=run.namespace,
+            image_ref=run.image_ref,
+            run_job=run.run_job,
+        )
+
+    @property
+    def source(self) -> str:
+        """The namespace that was backed up; the older form of metadata.json need not name it."""
+        return self.backup.namespace or self.app.namespace
+
+    @property
+    def target(self) -> str:
+        """The namespace restored into."""
+        return self.namespace or self.source
+
+    @property
+    def validators(self) -> tuple[Validator, ...]:
+        """The app's validators; without those that run its job when the request says so."""
+        return tuple(validator for validator in self.app.validators if self.run_job or validator.kind != "job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformContext:
+    """``owners``: kind and name of every object in the backup. ``volumes``: claims with data; None when not recorded."""
+
+    source: str
+    target: str
+    quarantine: Quarantine
+    images: Images
+    owners: frozenset[tuple[str, str]]
+    cluster_kinds: frozenset[str]
+    volumes: frozenset[str] | None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "TransformContext":
+        objects = [obj for obj in flatten(recipe.manifests) if malformed(obj) is None]
+        volumes = recipe.backup.volumes
+        return cls(
+            source=recipe.source,
+            target=recipe.target,
+            quarantine=recipe.app.quarantine,
+            images=Images.of(recipe.backup.images, objects, recipe.image_ref, recipe.app.development),
+            owners=frozenset((who.kind, who.name) for who in map(identity, objects)),
+            cluster_kinds=CLUSTER_SCOPED | {kind for obj in objects if (kind := _cluster_kind(obj))},
+            volumes=None if volumes is None else frozenset(v.claim for v in volumes if v.namespace == recipe.source),
+        )
+
+    def cluster_scoped(self, obj: Object) -> bool:
+        return obj["kind"] in self.cluster_kinds
+
+
+def _cluster_kind(obj: Object) -> str | None:
+    """The kind that a CRD of cluster scope defines."""
+    spec = obj.get("spec") if obj["kind"] == "CustomResourceDefinition" else None
+    if not isinstance(spec, dict) or spec.get("scope") != "Cluster":
+        return None
+    return str((spec.get("names") or {}).get("kind", ""))

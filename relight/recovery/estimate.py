@@ -1,0 +1,53 @@
+"""What a recovery will take and cost, from a few measured rates: stated in the plan, never promised."""
+
+from typing import Any
+
+from relight.recovery.context import Recipe
+from relight.recovery.prepare import PlannedObject
+
+INSTANCE_SECONDS = 15  # from the request to an agent at work
+CLUSTER_SECONDS = 8
+PODS_SECONDS = 5
+STATE_BYTES_A_SECOND = 150 * 2**20  # fetch, verify and unpack, overlapping
+OBJECTS_A_SECOND = 150
+# On-demand Linux, USD an hour, eu-central-1; a type that is not here is estimated like the dearest that is.
+USD_AN_HOUR = {
+    "t4g.small": 0.0192,
+    "t4g.medium": 0.0384,
+    "t4g.large": 0.0768,
+    "t4g.xlarge": 0.1536,
+    "m6g.large": 0.092,
+    "m6g.xlarge": 0.184,
+    "m7g.large": 0.0978,
+    "m7g.xlarge": 0.1956,
+    "m7g.2xlarge": 0.3912,
+    "c7g.large": 0.0829,
+    "c7g.xlarge": 0.1658,
+    "r7g.large": 0.1291,
+}
+APPROVAL_SECONDS = 900  # a person takes about this long
+
+
+def estimate(recipe: Recipe, objects: tuple[PlannedObject, ...], ladder: tuple[str, ...]) -> dict[str, Any]:
+    """Seconds from the plan to a validated app, and USD for the runner until somebody has decided."""
+    size = sum(artifact.bytes for artifact in recipe.backup.artifacts.values())
+    applied = sum(item.object is not None for item in objects)
+    state, apply = size / STATE_BYTES_A_SECOND, applied / OBJECTS_A_SECOND
+    seconds = INSTANCE_SECONDS + max(CLUSTER_SECONDS, state) + apply + PODS_SECONDS
+    hourly = max((USD_AN_HOUR.get(kind, max(USD_AN_HOUR.values())) for kind in ladder), default=0.0)
+    return {
+        "seconds": round(seconds),
+        "objects": applied,
+        "bytes": size,
+        "usd_an_hour": hourly,
+        "usd": round(hourly * (seconds + APPROVAL_SECONDS) / 3600, 4),
+        "assumes": {
+            "instance_seconds": INSTANCE_SECONDS,
+            "cluster_seconds": CLUSTER_SECONDS,
+            "pods_seconds": PODS_SECONDS,
+            "state_bytes_a_second": STATE_BYTES_A_SECOND,
+            "objects_a_second": OBJECTS_A_SECOND,
+            "approval_seconds": APPROVAL_SECONDS,
+            "validators_take": "up to their deadlines, not counted",
+        },
+    }

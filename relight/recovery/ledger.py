@@ -1,0 +1,80 @@
+"""What became of every object of a restore: one row each, whatever happened."""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relight.model import RestoreOutcome, canonical, encode
+from relight.recovery.prepare import PlannedObject
+from relight.recovery.transforms import Action
+
+
+class Fate(StrEnum):
+    CREATED = "created"
+    TRANSFORMED = "transformed"  # created, not as it was in the backup but as the plan lists
+    UNCHANGED = "unchanged"  # it was there already, exactly so
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+INCOMPLETE = frozenset({Fate.REFUSED, Fate.FAILED})
+FATE_OF_ACTION = {
+    Action.CREATE: Fate.CREATED,
+    Action.TRANSFORM: Fate.TRANSFORMED,
+    Action.SKIP: Fate.SKIPPED,
+    Action.REFUSE: Fate.REFUSED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    wave: int
+    fate: Fate
+    reason: str = ""
+    transforms: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, item: PlannedObject, fate: Fate | None = None, reason: str = "") -> "LedgerRow":
+        who = item.identity
+        return cls(
+            group=who.group,
+            kind=who.kind,
+            namespace=who.namespace,
+            name=who.name,
+            wave=item.wave,
+            fate=fate or FATE_OF_ACTION[item.action],
+            reason=reason or item.reason,
+            transforms=item.transforms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The rows in the plan's order."""
+
+    rows: tuple[LedgerRow, ...]
+
+    @property
+    def outcome(self) -> RestoreOutcome:
+        """PARTIAL when anything that belongs to the app is missing; what the plan skips does not belong to it."""
+        incomplete = any(row.fate in INCOMPLETE for row in self.rows)
+        return RestoreOutcome.PARTIAL if incomplete else RestoreOutcome.COMPLETE
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Every fate, also those that no object met."""
+        found = Counter(row.fate for row in self.rows)
+        return {fate.value: found[fate] for fate in Fate}
+
+    @property
+    def faults(self) -> tuple[LedgerRow, ...]:
+        return tuple(row for row in self.rows if row.fate in INCOMPLETE)
+
+    def dump(self) -> bytes:
+        """As JSON lines."""
+        return b"".join(canonical(encode(row)) + b"\n" for row in self.rows)

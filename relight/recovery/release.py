@@ -1,0 +1,124 @@
+"""Promotion and failback of a restored app: lift its quarantine, or freeze it."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from relight.errors import RelightError
+from relight.model import ActionResult
+from relight.recovery.apply import check_digests
+from relight.recovery.cluster import ClusterApi, Object
+from relight.recovery.objects import identity
+from relight.recovery.patience import Deadline, Patience, poll
+from relight.recovery.plan import OpenedPlan
+from relight.recovery.prepare import PlannedObject
+from relight.recovery.volumes import place
+
+LIFT, FREEZE = "lift quarantine", "freeze"
+LIFT_SECONDS = 300.0
+DRAIN_SECONDS = 120.0
+# What is stopped, in this order: nothing new starts before what runs is ended. (api version, kind, patch)
+STOPS: tuple[tuple[str, str, Object], ...] = (
+    ("batch/v1", "CronJob", {"spec": {"suspend": True}}),
+    ("apps/v1", "Deployment", {"spec": {"replicas": 0}}),
+    ("apps/v1", "StatefulSet", {"spec": {"replicas": 0}}),
+)
+
+STOPPED_BY_OWNER = frozenset({"Job", "ReplicaSet", "StatefulSet"})
+
+
+def lift(
+    cluster: ClusterApi, plan: OpenedPlan, objects: Sequence[PlannedObject], data_dir: Path, seconds: float = LIFT_SECONDS
+) -> tuple[ActionResult, ...]:
+    """Gives each quarantined object its released form, wave by wave: the deny-egress policy first, jobs and hooks last.
+
+    A wave that did not succeed ends it: nothing starts to act on production with a quarantined configuration.
+    Repeating it changes nothing. Raises PlanDrifted, before anything changes, when a form is not what the plan covers.
+    """
+    check_digests(plan, objects, "released_sha256")
+    deadline, patience = Deadline.after(seconds), Patience()
+    results: list[ActionResult] = []
+    held = sorted((item for item in objects if quarantined(item)), key=lambda item: item.wave)
+    for _, wave in groupby(held, key=lambda item: item.wave):
+        done = [_try(LIFT, str(item.identity), *_lifting(cluster, item, data_dir), patience, deadline) for item in wave]
+        results += done
+        if not all(result.done for result in done):
+            break
+    return tuple(results)
+
+
+def quarantined(item: PlannedObject) -> bool:
+    """Whether promotion changes the object."""
+    return item.object != item.released
+
+
+def freeze(cluster: ClusterApi, namespace: str, drain_seconds: float = DRAIN_SECONDS) -> tuple[ActionResult, ...]:
+    """Stops everything of the app that writes: CronJobs suspended, workloads at zero, running pods waited for.
+
+    What still runs at the end of ``drain_seconds`` is an action not done: handing back would lose its writes.
+    """
+    deadline, patience = Deadline.after(drain_seconds), Patience()
+    results: list[ActionResult] = []
+    for version, kind, patch in STOPS:
+        try:
+            found = patience.persist(partial(cluster.list, version, kind, namespace), deadline)
+        except RelightError as error:
+            results.append(_not_done(FREEZE, f"{kind}s of {namespace}", error))
+            continue
+        results += [_try(FREEZE, str(identity(obj)), *_stopping(cluster, obj, patch), patience, deadline) for obj in found]
+    return (*results, _drained(cluster, namespace, deadline))
+
+
+def _lifting(cluster: ClusterApi, item: PlannedObject, data_dir: Path) -> tuple[Callable[[], object], str]:
+    if item.released is not None:
+        obj = place(item.released, data_dir)
+        return lambda: cluster.apply(obj), "as it was before quarantine"
+    made = item.object or {}
+    who = item.identity
+    return lambda: cluster.delete(made["apiVersion"], who.kind, who.namespace or None, who.name), "removed"
+
+
+def _stopping(cluster: ClusterApi, obj: Object, patch: Object) -> tuple[Callable[[], object], str]:
+    who = identity(obj)
+    said = "suspended" if "suspend" in patch["spec"] else "scaled to 0 replicas"
+    return lambda: cluster.patch(obj["apiVersion"], who.kind, who.namespace, who.name, patch), said
+
+
+def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> ActionResult:
+    target = f"running pods of {namespace}"
+    running: list[str] = []
+
+    def ask() -> bool | None:
+        jobs = [job for job in cluster.list("batch/v1", "Job", namespace) if (job.get("status") or {}).get("active")]
+        pods = [pod for pod in cluster.list("v1", "Pod", namespace) if _runs(pod)]
+        running[:] = sorted(str(identity(obj)) for obj in (*jobs, *pods))
+        return True if not running else None
+
+    try:
+        drained = poll(ask, deadline) or False
+    except RelightError as error:
+        return _not_done(FREEZE, target, error)
+    detail = "none is left" if drained else f"still there: {', '.join(running)}; wait for them and freeze again"
+    return ActionResult(action=FREEZE, target=target, done=drained, detail=detail)
+
+
+def _runs(pod: Object) -> bool:
+    """Whether a pod that a stopped workload or a Job made is still at work."""
+    owners = {owner.get("kind") for owner in pod["metadata"].get("ownerReferences") or []}
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return bool(owners & STOPPED_BY_OWNER) and not ended
+
+
+def _try(
+    action: str, target: str, call: Callable[[], object], said: str, patience: Patience, deadline: Deadline
+) -> ActionResult:
+    try:
+        patience.persist(call, deadline)
+    except RelightError as error:
+        return _not_done(action, target, error)
+    return ActionResult(action=action, target=target, done=True, detail=said)
+
+
+def _not_done(action: str, target: str, error: RelightError) -> ActionResult:
+    return ActionResult(action=action, target=target, done=False, detail=f"{type(error).__name__}: {error}")

@@ -1,0 +1,63 @@
+"""The only reader of os.environ. What the templates set for the functions, and what a person may set for the CLI."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSettings:
+    """What every function gets from its template (``infra`` sets exactly these)."""
+
+    name: str
+    table: str
+    evidence_bucket: str
+    signing_key: str
+    topic: str
+    launch_template: str
+    subnets: tuple[str, ...]
+    instance_types: tuple[str, ...]
+    runner_role_id: str
+    runner_hold: int
+    state_machine: str
+
+
+@cache
+def function_settings() -> FunctionSettings:
+    """A variable that a function does not get is empty (or 0): its template gives it only what it uses."""
+    return FunctionSettings(
+        name=_text("RELIGHT_NAME", "relight"),
+        table=_text("RELIGHT_TABLE"),
+        evidence_bucket=_text("RELIGHT_EVIDENCE_BUCKET"),
+        signing_key=_text("RELIGHT_SIGNING_KEY"),
+        topic=_text("RELIGHT_TOPIC"),
+        launch_template=_text("RELIGHT_LAUNCH_TEMPLATE"),
+        subnets=_list("RELIGHT_SUBNETS"),
+        instance_types=_list("RELIGHT_INSTANCE_TYPES"),
+        runner_role_id=_text("RELIGHT_RUNNER_ROLE_ID"),
+        runner_hold=int(_text("RELIGHT_RUNNER_HOLD", "0")),
+        state_machine=_text("RELIGHT_STATE_MACHINE"),
+    )
+
+
+def _text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
+
+
+def _list(name: str) -> tuple[str, ...]:
+    return tuple(part for part in _text(name).split(",") if part)
+
+
+def api_endpoint() -> str | None:
+    """The console API's address, where a person or the embedded engine names it (RELIGHT_API)."""
+    return os.environ.get("RELIGHT_API")
+
+
+def set_environment(values: dict[str, str]) -> None:
+    """Sets variables for the AWS SDK and for child processes (the embedded engine's address and credentials)."""
+    os.environ.update(values)
+
+
+def environment() -> dict[str, str]:
+    """A copy of the environment, for child processes."""
+    return dict(os.environ)

@@ -1,0 +1,107 @@
+"""Which backups there are, and which one a run takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from relight.adapters.s3 import S3
+from relight.backup.catalog import list_backups, select
+from relight.backup.writer import write_backup
+from relight.errors import BackupNotFound, DigestMismatch, NoUsableBackup, RequestInvalid
+from tests.backup.conftest import STORAGE, source
+
+
+@pytest.fixture
+def catalog(store: S3, volume: Path) -> S3:
+    """Four backups: made in the order a, c, b; and one that was never finished."""
+    for backup_id, day in (("a", 1), ("b", 3), ("c", 2)):
+        given = source({("shop", "data"): volume}, backup_id=backup_id, created_at=f"2026-11-0{day}T03:00:00Z")
+        write_backup(store, f"{STORAGE}/backups/{backup_id}", given)
+    store.put(f"{STORAGE}/backups/unfinished/state.tar.zst", b"half")
+    store.put(f"{STORAGE}/backups/stray", b"no backup")
+    store.put(f"{STORAGE}/backups-other/x/metadata.json", b"another app's")
+    return store
+
+
+def damage(store: S3, backup_id: str, name: str) -> None:
+    data = store.get(f"{STORAGE}/backups/{backup_id}/{name}")
+    store.put(f"{STORAGE}/backups/{backup_id}/{name}", b"?" * len(data))
+
+
+def test_the_list_is_newest_first_and_hides_nothing(catalog: S3) -> None:
+    damage(catalog, "a", "metadata.json")
+    found = list_backups(catalog, f"{STORAGE}/")
+    assert [(one.backup_id, one.committed, one.created_at) for one in found] == [
+        ("b", True, "2026-11-03T03:00:00Z"),
+        ("c", True, "2026-11-02T03:00:00Z"),
+        ("a", True, None),
+        ("unfinished", False, None),
+    ]
+    assert "is not JSON" in found[2].problem and "never finished" in found[3].problem
+    assert found[3].bytes == 4 and found[0].app == "shop" and found[0].uri == f"{STORAGE}/backups/b"
+
+
+def test_the_latest_valid_backup_is_taken(catalog: S3) -> None:
+    selected = select(catalog, STORAGE)
+    assert (selected.backup_id, selected.created_at, selected.passed_over) == ("b", "2026-11-03T03:00:00Z", ())
+    assert selected.metadata.app == "shop" and len(selected.metadata_sha256) == 64
+
+
+def test_a_damaged_backup_is_passed_over_and_said_why(catalog: S3) -> None:
+    damage(catalog, "b", "manifests.tar.zst")
+    selected = select(catalog, STORAGE)
+    assert selected.backup_id == "c"
+    assert [one.uri for one in selected.passed_over] == [f"{STORAGE}/backups/b"]
+    assert "manifests.tar.zst: its sha256 is" in selected.passed_over[0].why
+
+
+def test_damage_deep_inside_is_passed_over_when_asked_to_look(catalog: S3) -> None:
+    damage(catalog, "b", "state.tar.zst")
+    assert select(catalog, STORAGE).backup_id == "b"
+    assert select(catalog, STORAGE, deep=True).backup_id == "c"
+
+
+def test_when_no_backup_is_usable_the_error_says_why_of_each(catalog: S3) -> None:
+    for backup_id in "abc":
+        damage(catalog, backup_id, "state.frames.json")
+    with pytest.raises(NoUsableBackup) as caught:
+        select(catalog, STORAGE)
+    assert all(f"{STORAGE}/backups/{backup_id}: " in str(caught.value) for backup_id in "abc")
+    with pytest.raises(NoUsableBackup, match="there is none to choose from"):
+        select(catalog, "s3://shop-backups/nobody")
+
+
+def test_the_latest_proven_backup_is_taken(catalog: S3) -> None:
+    assert select(catalog, STORAGE, "latest_proven", proven={"a", "c"}).backup_id == "c"
+    with pytest.raises(NoUsableBackup):
+        select(catalog, STORAGE, "latest_proven")
+
+
+def test_a_random_backup_depends_on_the_seed_alone(catalog: S3) -> None:
+    taken = [select(catalog, STORAGE, "random", seed=f"run-{number}").backup_id for number in range(12)]
+    assert taken == [select(catalog, STORAGE, "random", seed=f"run-{number}").backup_id for number in range(12)]
+    assert set(taken) == {"a", "b", "c"}
+
+
+def test_a_named_backup_is_taken_or_its_own_error_raised(catalog: S3) -> None:
+    assert select(catalog, STORAGE, f"{STORAGE}/backups/a/").backup_id == "a"
+    damage(catalog, "a", "manifests.tar.zst")
+    with pytest.raises(DigestMismatch):
+        select(catalog, STORAGE, f"{STORAGE}/backups/a")
+    with pytest.raises(BackupNotFound):
+        select(catalog, STORAGE, f"{STORAGE}/backups/z")
+
+
+def test_a_wish_that_is_none_is_refused(catalog: S3) -> None:
+    with pytest.raises(RequestInvalid, match="use latest_valid, latest_proven, random"):
+        select(catalog, STORAGE, "newest")
+
+
+def test_no_listing_needs_more_than_the_metadata(catalog: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    get = catalog.get
+    monkeypatch.setattr(catalog, "get", lambda uri: read.append(uri) or get(uri))
+    list_backups(catalog, STORAGE)
+    assert all(uri.endswith("/metadata.json") for uri in read) and len(read) == 3
+    assert json.loads(get(read[0]))["app"] == "shop"

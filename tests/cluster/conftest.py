@@ -1,0 +1,52 @@
+"""The cluster under test: the emulated one, or (RELIGHT_TEST_KUBECONFIG) any real one; the same results are expected."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relight.local.cluster import start
+from relight.local.cluster.kubelet.sandbox import detect
+from tests.cluster.kube import Kube
+
+GIVEN = os.environ.get("RELIGHT_TEST_KUBECONFIG")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    if GIVEN:
+        yield Path(GIVEN)
+        return
+    cluster = start(tmp_path_factory.mktemp("cluster") / "data", "conformance")
+    yield cluster.kubeconfig
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def kube(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Kube:
+    return Kube(kubeconfig, tmp_path_factory.mktemp("discovery") / "cache.json")
+
+
+@pytest.fixture
+def namespace(kube: Kube) -> Iterator[str]:
+    name = f"check-{uuid.uuid4().hex[:8]}"
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    kube.create(home)
+    yield name
+    kube.delete(home)
+
+
+@pytest.fixture
+def isolated() -> None:
+    """For checks that need pods closed off from each other, which the emulation cannot do where the kernel refuses."""
+    if not GIVEN and not detect().networks:
+        pytest.skip("the kernel refuses what bubblewrap needs")
+
+
+@pytest.fixture
+def emulated() -> None:
+    """For checks of the emulation itself, which have no meaning on a real cluster."""
+    if GIVEN:
+        pytest.skip("a check of the emulated cluster itself")

@@ -1,0 +1,48 @@
+"""Watches: everything that happens after a version, in order, and nothing twice."""
+
+import threading
+
+from tests.cluster.kube import Kube, config_map
+
+
+def test_a_watch_starts_with_what_is_there(kube: Kube, namespace: str) -> None:
+    kube.create(config_map(namespace, "one"))
+    seen = list(kube.events(kube.kind("ConfigMap"), namespace, timeout=1))
+    assert ("ADDED", "one") in seen
+
+
+def test_a_watch_from_a_version_tells_only_what_came_after(kube: Kube, namespace: str) -> None:
+    first = kube.create(config_map(namespace, "one", a="1"))
+    kube.create(config_map(namespace, "two"))
+    kube.patch(first, {"data": {"a": "2"}}, "merge")
+    kube.delete(first)
+    version = first["metadata"]["resourceVersion"]
+    seen = list(kube.events(kube.kind("ConfigMap"), namespace, timeout=1, resource_version=version))
+    told = [event for event in seen if event[1] in ("one", "two")]
+    assert told == [("ADDED", "two"), ("MODIFIED", "one"), ("DELETED", "one")]
+
+
+def test_a_watch_hears_what_happens_while_it_runs(kube: Kube, namespace: str) -> None:
+    version = kube.kind("ConfigMap").get(namespace=namespace).metadata.resourceVersion
+    timer = threading.Timer(0.3, lambda: kube.create(config_map(namespace, "late")))
+    timer.start()
+    events = kube.events(kube.kind("ConfigMap"), namespace, timeout=5, resource_version=version)
+    assert next(event for event in events if event[1] == "late") == ("ADDED", "late")
+    timer.join()
+
+
+def test_an_object_that_leaves_the_selection_is_deleted_for_its_watcher(kube: Kube, namespace: str) -> None:
+    body = config_map(namespace, "one")
+    body["metadata"]["labels"] = {"tier": "web"}
+    made = kube.create(body)
+    kube.patch(made, {"metadata": {"labels": {"tier": "db"}}}, "merge")
+    kube.patch(made, {"metadata": {"labels": {"tier": "web"}}}, "merge")
+    version = made["metadata"]["resourceVersion"]
+    options = {"timeout": 1, "resource_version": version, "label_selector": "tier=web"}
+    assert list(kube.events(kube.kind("ConfigMap"), namespace, **options)) == [("DELETED", "one"), ("ADDED", "one")]
+
+
+def test_a_watch_of_one_name_hears_of_no_other(kube: Kube, namespace: str) -> None:
+    kube.create(config_map(namespace, "one"))
+    kube.create(config_map(namespace, "two"))
+    assert list(kube.events(kube.kind("ConfigMap"), namespace, name="two", timeout=1)) == [("ADDED", "two")]

@@ -1,0 +1,247 @@
+"""Who may act for an app, which backup a run takes, and how its runner comes to be: also when others are there first."""
+
+import time
+from typing import Any
+
+import pytest
+
+from lambdas.launch.handler import handler as launch
+from lambdas.plan import lease as leases
+from lambdas.plan.handler import handler as plan
+from lambdas.restore.handler import handler as restore
+from lambdas.teardown.handler import handler as teardown
+from relight.adapters import aws, compute
+from relight.adapters.calls import Refused
+from relight.errors import (
+    BackupTooOld,
+    CapacityUnavailable,
+    DrillYielding,
+    LeaseHeld,
+    LeaseLost,
+    NothingHeld,
+    NoUsableBackup,
+    Preempted,
+    RelightError,
+)
+from relight.model import Run, decode
+from tests.handlers.conftest import World, backup, run
+
+OLD = "2026-01-01T00:00:00Z"
+
+
+def call(handler: Any, given: dict[str, Any], **more: Any) -> Any:
+    return handler({"run": given, "attempt": 0, **more}, None)
+
+
+def planned(world: World, **changes: Any) -> tuple[dict[str, Any], Any]:
+    given = run(**changes)
+    return given, call(plan, given)
+
+
+def launched(world: World, **changes: Any) -> tuple[dict[str, Any], Any, Any]:
+    given, made = planned(world, **changes)
+    return given, made, call(launch, given, plan=made, rung=0)
+
+
+# ---------------------------------------------------------------- the lease
+def test_a_second_incident_does_not_touch_the_first(world: World) -> None:
+    backup(world)
+    planned(world)
+    with pytest.raises(LeaseHeld, match="run-1"):
+        planned(world, run_id="run-2")
+    call(teardown, run(run_id="run-2"), outcome="Failed")
+    lease = world.table.lease("ledger")
+    assert lease is not None
+    assert lease.run_id == "run-1"
+
+
+def test_a_drill_waits_for_nobody(world: World) -> None:
+    backup(world)
+    planned(world, mode="drill")
+    with pytest.raises(LeaseHeld):
+        planned(world, mode="drill", run_id="run-2")
+
+
+def test_the_lease_of_a_run_that_crashed_is_free_once_it_expired(world: World) -> None:
+    backup(world)
+    planned(world)
+    world.table.update_lease(decode(run(), Run), expires_at=int(time.time()) - 1)
+    planned(world, run_id="run-2")
+    with pytest.raises(LeaseLost):
+        call(restore, run(), plan={}, launch={}, task_token="t")
+
+
+def test_an_incident_makes_a_drill_give_way_and_waits_for_it(world: World) -> None:
+    backup(world)
+    drill, made, runner = launched(world, mode="drill", run_id="drill-1")
+    call(restore, drill, plan=made, launch=runner, task_token="drill-token")
+    with pytest.raises(DrillYielding):
+        planned(world)
+    assert [(what, token) for what, token, _ in world.answered] == [("failure", "drill-token")]
+    with pytest.raises(Preempted, match="run-1"):
+        call(restore, drill, plan=made, launch=runner, task_token="another")
+    call(teardown, drill, outcome="Preempted")
+    assert world.live() == []
+    planned(world)
+
+
+def test_a_drill_that_does_not_give_way_loses_its_lease(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup(world)
+    drill, made, _ = launched(world, mode="drill", run_id="drill-1")
+    with pytest.raises(DrillYielding):
+        planned(world)
+    monkeypatch.setattr(leases, "YIELD_SECONDS", -1)
+    _, _, runner = launched(world)
+    assert world.live() == [runner["instance_id"]]  # the drill's runner was terminated by the incident's launch
+    with pytest.raises(LeaseLost):
+        call(launch, drill, plan=made, rung=0)
+
+
+# ---------------------------------------------------------------- a held runner
+def held(world: World) -> str:
+    given, made, runner = launched(world, mode="drill", run_id="first", stop_after="launch")
+    cleared = call(teardown, given, plan=made, launch=runner, outcome="Held")
+    assert cleared["held"]
+    assert list(cleared["left"]) == [runner["instance_id"]]
+    return str(runner["instance_id"])
+
+
+@pytest.mark.parametrize("phase", ["restore", "validate", "teardown"])
+def test_a_held_runner_is_taken_on_by_the_run_that_asks_for_it(world: World, phase: str) -> None:
+    backup(world)
+    instance = held(world)
+    given, made = planned(world, mode="drill", run_id="second", start_at=phase)
+    assert made["adopted"]["instance_id"] == instance
+    order = world.table.mailbox(made["adopted"]["principal"]).order
+    assert order is not None
+    assert (order.run.run_id, order.plan.hash) == ("second", made["hash"])
+    call(teardown, given, plan=made, launch=made["adopted"], outcome="Succeeded")
+    assert world.live() == []
+    assert world.table.lease("ledger") is None
+
+
+def test_taking_on_a_held_runner_again_changes_nothing(world: World) -> None:
+    backup(world)
+    held(world)
+    first = planned(world, mode="drill", run_id="second", start_at="restore")[1]
+    assert planned(world, mode="drill", run_id="second", start_at="restore")[1]["adopted"] | {"expires_at": ""} == first[
+        "adopted"
+    ] | {"expires_at": ""}
+
+
+def test_nothing_is_held_when_nothing_was_held_or_it_died(world: World) -> None:
+    backup(world)
+    with pytest.raises(NothingHeld):
+        planned(world, start_at="restore")
+    aws.client("ec2").terminate_instances(InstanceIds=[held(world)])
+    with pytest.raises(NothingHeld, match="is gone"):
+        planned(world, run_id="second", start_at="restore")
+
+
+def test_production_is_not_given_up_by_the_way(world: World) -> None:
+    backup(world)
+    given, made, runner = launched(world)
+    call(teardown, given, plan=made, launch=runner, promotion={"promoted_at": "t", "actions": []}, outcome="Failed")
+    world.table.update_lease(decode(given, Run), promoted=True)
+    with pytest.raises(LeaseHeld, match="production"):
+        planned(world, run_id="second", start_at="teardown")
+    planned(world, run_id="second", start_at="teardown", break_glass="the primary is back")
+
+
+# ---------------------------------------------------------------- the backup
+def test_an_incident_takes_an_old_backup_with_a_warning_and_a_drill_does_not(world: World) -> None:
+    backup(world, created=OLD)
+    planned(world)
+    [rpo] = [row for row in world.receipts()[0]["verdicts"] if row["check"] == "rpo"]
+    assert rpo["verdict"] == "FAILED"
+    call(teardown, run(), outcome="Failed")
+    with pytest.raises(BackupTooOld, match="RPO"):
+        planned(world, mode="drill", run_id="drill-1")
+
+
+def test_a_damaged_backup_is_passed_over_and_said_so(world: World) -> None:
+    backup(world, "b1", created="2026-11-20T00:00:00Z")
+    newest = backup(world, "b2")
+    world.store.delete(f"{newest}/state.tar.zst")
+    assert planned(world)[1]["backup_id"] == "b1"
+    assert "b2" in world.receipts()[0]["verdicts"][0]["detail"]
+
+
+def test_without_a_usable_backup_the_plan_fails_with_its_receipt_and_the_lease_is_given_back(world: World) -> None:
+    with pytest.raises(NoUsableBackup):
+        planned(world)
+    assert world.receipts()[0]["error"]["type"] == "NoUsableBackup"
+    call(teardown, run(), outcome="Failed", failure={"phase": "Plan", "error": "NoUsableBackup", "cause": ""})
+    assert world.table.lease("ledger") is None
+
+
+def test_the_plan_covers_the_whole_ladder(world: World) -> None:
+    backup(world)
+    assert planned(world)[1]["rungs"] == 4
+
+
+# ---------------------------------------------------------------- the ladder
+@pytest.fixture
+def scarce(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Instance types that cannot be had."""
+    missing: set[str] = set()
+    real = compute.call
+
+    def call_ec2(service: str, operation: str, expected: Any = (), **arguments: Any) -> Any:
+        if operation == "run_instances" and arguments["InstanceType"] in missing:
+            raise Refused({"Error": {"Code": "InsufficientInstanceCapacity", "Message": "none left"}})
+        return real(service, operation, expected, **arguments)
+
+    monkeypatch.setattr(compute, "call", call_ec2)
+    return missing
+
+
+def test_the_next_rung_is_tried_when_one_has_no_capacity(world: World, scarce: set[str]) -> None:
+    backup(world)
+    scarce.add("m7g.large")
+    _, _, runner = launched(world)
+    assert (runner["instance_type"], runner["rung"]) == ("t4g.large", 2)
+
+
+def test_no_capacity_anywhere_is_one_error_that_names_each_rung(world: World, scarce: set[str]) -> None:
+    backup(world)
+    scarce |= {"m7g.large", "t4g.large"}
+    with pytest.raises(CapacityUnavailable, match=r"m7g.large.*t4g.large"):
+        launched(world)
+    assert world.live() == []
+
+
+def test_a_silent_runner_is_terminated_before_the_next_rung_is_launched(world: World) -> None:
+    backup(world)
+    given, made, silent = launched(world)
+    failure = {"phase": "Restore", "error": "States.HeartbeatTimeout", "cause": ""}
+    call(restore, given, plan=made, launch=silent, task_token="t")
+    runner = launch({"run": given, "attempt": 10, "plan": made, "rung": 1, "failure": failure}, None)
+    assert world.live() == [runner["instance_id"]] != [silent["instance_id"]]
+    assert [r["error"]["type"] for r in world.receipts() if r["phase"] == "restore"] == ["States.HeartbeatTimeout"]
+
+
+def test_the_runner_finds_its_order_and_its_expiry(world: World) -> None:
+    backup(world)
+    given, made, runner = launched(world)
+    mailbox = world.table.mailbox(runner["principal"])
+    assert mailbox.order is not None
+    assert (mailbox.order.run.run_id, mailbox.order.plan.hash) == (given["run_id"], made["hash"])
+    assert mailbox.lease_expires_at == pytest.approx(time.time() + 3600, abs=60)
+    [instance] = compute.Compute().find({"relight:run-id": given["run_id"]})
+    assert instance.expires_at == mailbox.lease_expires_at
+
+
+def test_client_tokens_fit_ec2_and_differ() -> None:
+    tokens = {compute.client_token(name, rung) for name in ("run", "r" * 80, "r" * 79 + "x") for rung in (0, 1, 12)}
+    assert len(tokens) == 9
+    assert max(map(len, tokens)) <= 64
+
+
+def test_a_teardown_that_sees_its_runner_alive_does_not_call_it_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup(world)
+    given, made, runner = launched(world)
+    monkeypatch.setattr(compute.Compute, "terminate", lambda self, ids: None)
+    with pytest.raises(RelightError, match=runner["instance_id"]):
+        call(teardown, given, plan=made, launch=runner, outcome="Failed")
+    assert world.table.lease("ledger") is not None

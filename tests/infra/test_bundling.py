@@ -1,0 +1,116 @@
+"""What the functions and the agent carry: pinned, complete, nothing of the embedded engine, and the same bytes each time."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra import bundling
+from infra.bundling import AGENT, FUNCTION, LOCAL, SERVICES, build, pack
+from relight.errors import DownloadFailed, ToolMissing
+from tests.infra.conftest import ROOT
+
+BUNDLES = pytest.mark.parametrize("bundle", [FUNCTION, AGENT], ids=lambda one: one.name)
+
+
+def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+    made = []
+    for name in ("b", "a"):
+        content = tmp_path / name
+        for file in ("z.py", "a/x.py") if name == "a" else ("a/x.py", "z.py"):
+            (content / file).parent.mkdir(parents=True, exist_ok=True)
+            (content / file).write_text("x = 1\n", encoding="utf-8")
+        (content / "z.py").chmod(0o600 if name == "a" else 0o755)
+        pack(content, tmp_path / f"{name}.zip")
+        made.append((tmp_path / f"{name}.zip").read_bytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.slow
+def test_a_package_that_cannot_be_had_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "infra/locks/function.txt"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(f"no-such-package==1.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    monkeypatch.setattr(bundling, "ROOT", tmp_path)
+    monkeypatch.setattr(bundling, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(DownloadFailed, match="function bundle: uv could not install it") as refused:
+        build(FUNCTION, LOCAL)
+    assert "\n" not in str(refused.value)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_without_uv_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(bundling, "find_uv_bin", missing)
+    with pytest.raises(ToolMissing, match=r"use \./run"):
+        bundling.uv()
+
+
+# ---------------------------------------------------------------- the real bundles
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("bundles")
+    for bundle in (FUNCTION, AGENT):
+        with zipfile.ZipFile(build(bundle, LOCAL)) as archive:
+            archive.extractall(folder / bundle.name)
+    return {bundle.name: folder / bundle.name for bundle in (FUNCTION, AGENT)}
+
+
+def alone(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Runs code with the bundle as its only library."""
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_handler_starts_from_the_bundle_alone(unpacked: dict[str, Path]) -> None:
+    handlers = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
+    imports = "\n".join(f"from lambdas.{name}.handler import handler" for name in handlers)
+    done = alone(unpacked["function"], imports)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_agent_starts_from_its_bundle_alone(unpacked: dict[str, Path]) -> None:
+    code = "import relight.agent.agent, kubernetes.dynamic\nfrom relight.agent.__main__ import main\nmain(['/nowhere.json'])"
+    done = alone(unpacked["agent"], code)
+    assert done.returncode == 0, done.stderr
+    assert "/nowhere.json" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@BUNDLES
+def test_a_bundle_holds_nothing_that_it_is_not_for(unpacked: dict[str, Path], bundle: bundling.Bundle) -> None:
+    folder = unpacked[bundle.name]
+    for left_out in (*bundle.without, "tests", "infra", "aws_cdk", "ministack", "bin"):
+        assert not (folder / left_out).exists()
+    assert (folder / "kubernetes").exists() == (bundle is AGENT)
+    assert (folder / "lambdas").exists() == (bundle is FUNCTION)
+    assert {path.name for path in (folder / "botocore/data").iterdir() if path.is_dir()} <= SERVICES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_sdk_in_a_bundle_knows_every_service_that_is_called(unpacked: dict[str, Path]) -> None:
+    for_people = {"triggers.py", "console.py"}  # the CLI's, which runs with the whole SDK
+    sources = [path for path in (ROOT / "relight/adapters").glob("*.py") if path.name not in for_people]
+    called = {name for path in sources for name in re.findall(r'(?:call|client)\(\s*"([a-z0-9-]+)"', path.read_text())}
+    assert {"s3", "dynamodb", "ec2", "stepfunctions"} <= called
+    assert called <= {path.name for path in (unpacked["function"] / "botocore/data").iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_second_build_builds_nothing(unpacked: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundling, "uv", lambda: shutil.which("false"))
+    assert build(FUNCTION, LOCAL).exists()

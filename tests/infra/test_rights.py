@@ -1,0 +1,77 @@
+"""Who may do what, as the templates say it: the roles of functions and runner."""
+
+import re
+
+import pytest
+
+from infra.functions import SPECS
+from tests.infra.conftest import Templates
+from tests.infra.template import granting, grants, of_type, statements, text
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # a first synthesis may fetch wheels
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_no_function_may_do_everything_of_anything(templates: Templates, name: str) -> None:
+    for row in grants(templates["orchestrator"], name):
+        assert "*" not in text(row["Action"])
+        if row["Resource"] == "*":
+            assert set(re.findall(r"\w+:\w+", text(row["Action"]))) <= {
+                "xray:PutTraceSegments",
+                "xray:PutTelemetryRecords",
+                "ec2:DescribeInstances",
+                "ec2:DescribeInstanceTypeOfferings",
+                "states:SendTaskSuccess",
+                "states:SendTaskFailure",
+            }
+
+
+@pytest.mark.parametrize("name", ["launch", "teardown", "reap"])
+def test_only_our_own_runners_can_be_terminated(templates: Templates, name: str) -> None:
+    (row,) = granting(grants(templates["orchestrator"], name), "ec2:TerminateInstances")
+    assert row["Condition"] == {"StringEquals": {"aws:ResourceTag/relight:name": "relight"}}
+
+
+def test_nobody_else_can_terminate(templates: Templates) -> None:
+    rows = templates["orchestrator"]["Resources"], templates["runner"]["Resources"], templates["triggers"]["Resources"]
+    assert text(rows).count("ec2:TerminateInstances") == 3
+
+
+def test_an_instance_can_only_be_launched_as_one_of_our_runners(templates: Templates) -> None:
+    rows = grants(templates["orchestrator"], "launch")
+    instance = [row for row in granting(rows, "ec2:RunInstances") if "instance/*" in text(row["Resource"])]
+    assert [row["Condition"] for row in instance] == [{"StringEquals": {"aws:RequestTag/relight:name": "relight"}}]
+    (passed,) = granting(rows, "iam:PassRole")
+    assert "iam:PassedToService" in text(passed["Condition"])
+    (tagged,) = granting(rows, "ec2:CreateTags")
+    assert tagged["Condition"] == {"StringEquals": {"ec2:CreateAction": "RunInstances"}}
+
+
+def test_only_promotion_and_its_undoing_write_to_an_apps_storage(templates: Templates) -> None:
+    writers = {
+        name
+        for name in SPECS
+        for row in granting(grants(templates["orchestrator"], name), "s3:PutObject")
+        if "relight-sample" in text(row["Resource"])
+    }
+    assert writers == {"promote", "failback", "teardown"}
+    (row,) = [
+        row
+        for row in granting(grants(templates["orchestrator"], "promote"), "s3:PutObject")
+        if "relight-sample" in text(row)
+    ]
+    assert "relight-sample/sample/site/active.json" in text(row["Resource"])
+
+
+def test_a_runner_reads_its_own_partition_and_no_other(templates: Templates) -> None:
+    (role,) = of_type(templates["runner"], "AWS::IAM::Role")
+    rows = list(statements(templates["runner"], role))
+    (table,) = [row for row in rows if "dynamodb" in text(row["Action"])]
+    assert table["Action"] == "dynamodb:Query"
+    assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}}
+    assert not [row for row in rows if "s3:PutObject" in text(row["Action"]) and "relight-sample" in text(row["Resource"])]
+
+
+def test_only_the_report_signs(templates: Templates) -> None:
+    signers = {name for name in SPECS if granting(grants(templates["orchestrator"], name), "kms:Sign")}
+    assert signers == {"report"}

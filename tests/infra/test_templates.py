@@ -1,0 +1,240 @@
+"""What `./run synth` writes is what was promised: who may do what, what is off until armed, what cannot be reached."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.functions import SPECS
+from infra.user_data import LIMIT
+from relight.adapters.metrics import emit
+from relight.config import App, load
+from relight.model import Phase, decode
+from relight.settings import FunctionSettings
+from tests.infra.conftest import ROOT, Templates, read, synth
+from tests.infra.template import functions, joined, of_type, only, text
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # a first synthesis may fetch wheels
+
+
+def test_two_syntheses_are_the_same_to_the_byte(assembly: Path, tmp_path: Path) -> None:
+    done = synth(tmp_path, "--platform", "local", seed="4711")
+    assert done.returncode == 0, done.stderr
+    templates = sorted(path.name for path in assembly.glob("*.template.json"))
+    names = [*templates, "orchestrator.assets.json", "runner.assets.json"]
+    assert len(names) == 6
+    assert {name for name in names if (assembly / name).read_bytes() != (tmp_path / name).read_bytes()} == set()
+
+
+def test_aws_and_the_embedded_engine_get_the_same_templates_but_for_their_bundles(
+    templates: Templates, tmp_path: Path
+) -> None:
+    done = synth(tmp_path, "--platform", "lambda")
+    assert done.returncode == 0, done.stderr
+    assert without_digests(read(tmp_path)) == without_digests(templates)
+    assert text(read(tmp_path)) != text(templates)
+
+
+def without_digests(found: Templates) -> str:
+    return text(in_order(json.loads(re.sub(r"[0-9a-f]{64}", "<digest>", text(found)))))
+
+
+def in_order(value: Any) -> Any:
+    """CDK orders a statement's resources by their text, and so by digest."""
+    if isinstance(value, dict):
+        ordered = {key: in_order(one) for key, one in value.items()}
+        if isinstance(ordered.get("Resource"), list):
+            ordered["Resource"].sort(key=text)
+        return ordered
+    return [in_order(one) for one in value] if isinstance(value, list) else value
+
+
+def test_nothing_names_an_account_or_a_region(templates: Templates) -> None:
+    assert not re.search(r":\d{12}:|eu-central-1", re.sub(r'"Value": "\{[^}]*\}"', "", text(templates)))
+
+
+# ---------------------------------------------------------------- functions
+def test_a_phase_is_a_function_under_its_own_name(templates: Templates) -> None:
+    found = functions(templates["orchestrator"])
+    assert set(found) == {*map(str, Phase), "probe", "console", "reap"}
+    for name, one in found.items():
+        assert one["Handler"] == f"lambdas.{name}.handler.handler"
+        assert one["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name
+        assert (one["Runtime"], one["Architectures"]) == ("python3.13", ["arm64"])
+
+
+def test_all_functions_share_one_bundle_and_none_shares_a_role(templates: Templates) -> None:
+    found = functions(templates["orchestrator"]).values()
+    assert len({text(one["Code"]) for one in found}) == 1
+    assert len({text(one["Role"]) for one in found}) == len(found)
+
+
+def test_a_function_gets_settings_that_exist_and_only_those(templates: Templates) -> None:
+    known = {f"RELIGHT_{field.name.upper()}" for field in fields(FunctionSettings)} | {"POWERTOOLS_SERVICE_NAME"}
+    for name, one in functions(templates["orchestrator"]).items():
+        given = set(one["Environment"]["Variables"])
+        assert given <= known
+        assert given == {f"RELIGHT_{field.upper()}" for field in SPECS[name].settings} | {"POWERTOOLS_SERVICE_NAME"}
+
+
+def test_every_log_ends(templates: Templates) -> None:
+    groups = of_type(templates["orchestrator"], "AWS::Logs::LogGroup")
+    assert len(groups) == len(SPECS) + 2
+    assert all(group["RetentionInDays"] == 90 for group in groups.values())
+
+
+# ---------------------------------------------------------------- the runner
+def test_nothing_can_connect_to_a_runner(templates: Templates) -> None:
+    runner = templates["runner"]
+    assert not of_type(runner, "AWS::EC2::SecurityGroupIngress")
+    group = only(runner, "AWS::EC2::SecurityGroup")
+    assert "SecurityGroupIngress" not in group
+    assert sorted((row["IpProtocol"], row["FromPort"]) for row in group["SecurityGroupEgress"]) == [
+        ("tcp", 53),
+        ("tcp", 443),
+        ("udp", 53),
+    ]
+    assert not of_type(runner, "AWS::EC2::NatGateway")
+    assert len(of_type(runner, "AWS::EC2::VPCEndpoint")) == 2
+
+
+def test_a_runner_is_hardened_and_ends_when_it_is_switched_off(templates: Templates) -> None:
+    data = only(templates["runner"], "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    assert data["MetadataOptions"] == {
+        "HttpPutResponseHopLimit": 1,
+        "HttpTokens": "required",
+        "InstanceMetadataTags": "enabled",
+    }
+    assert data["InstanceInitiatedShutdownBehavior"] == "terminate"
+    assert data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+    assert data["BlockDeviceMappings"][0]["Ebs"]["DeleteOnTermination"] is True
+    assert "KeyName" not in data
+    assert data["ImageId"].startswith("resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/")
+
+
+def test_its_boot_script_fits_and_pins_what_the_configuration_pins(templates: Templates) -> None:
+    data = only(templates["runner"], "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    script = joined(data["UserData"]["Fn::Base64"])
+    assert len(script.encode()) < LIMIT
+    assert f"K3S_SHA256='{load(ROOT / 'relight.toml').runner.k3s.sha256}'" in script
+    assert not re.search(r"'@[A-Z0-9_]+@'", script)
+
+
+def test_its_artifacts_are_published_by_digest(assembly: Path) -> None:
+    files = json.loads((assembly / "runner.assets.json").read_text())["files"]
+    pinned = load(ROOT / "relight.toml").runner.k3s
+    assert files[pinned.sha256]["source"] == {"executable": ["python3", "-m", "infra.fetch", pinned.url, pinned.sha256]}
+    destinations = [row["objectKey"] for one in files.values() for row in one["destinations"].values()]
+    assert pinned.sha256 in destinations
+
+
+# ---------------------------------------------------------------- state machine, console, parameters
+def test_the_state_machine_logs_everything_but_the_data_that_holds_tokens(templates: Templates) -> None:
+    machine = only(templates["orchestrator"], "AWS::StepFunctions::StateMachine")
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert not machine["LoggingConfiguration"].get("IncludeExecutionData", False)
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert machine["StateMachineType"] == "STANDARD"
+    assert set(machine["DefinitionSubstitutions"]) == {f"{phase}_arn" for phase in Phase}
+
+
+def test_the_console_answers_nobody_without_a_signature(templates: Templates) -> None:
+    routes = of_type(templates["orchestrator"], "AWS::ApiGatewayV2::Route").values()
+    assert sorted(route["RouteKey"] for route in routes) == [
+        "GET /runs",
+        "GET /runs/{run_id}",
+        "POST /runs",
+        "POST /runs/{run_id}/approve",
+        "POST /runs/{run_id}/failback",
+        "POST /runs/{run_id}/reject",
+    ]
+    assert {route["AuthorizationType"] for route in routes} == {"AWS_IAM"}
+
+
+def test_the_parameters_say_what_the_cli_and_the_functions_ask(templates: Templates) -> None:
+    found = {one["Name"]: one["Value"] for one in of_type(templates["orchestrator"], "AWS::SSM::Parameter").values()}
+    assert set(found) == {"/relight/deployment", "/relight/apps/sample"}
+    assert decode(json.loads(found["/relight/apps/sample"]), App) == load(ROOT / "relight.toml").app("sample")
+    for part in ("api", "state_machine", "table", "evidence_bucket", "region", "signing_key"):
+        assert f'"{part}":' in joined(found["/relight/deployment"])
+
+
+# ---------------------------------------------------------------- evidence
+def test_evidence_outlives_everything(templates: Templates) -> None:
+    resources = templates["evidence"]["Resources"].values()
+    kept = [row for row in resources if row["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")]
+    assert [row["DeletionPolicy"] for row in kept] == ["Retain"] * 3
+    bucket = only(templates["evidence"], "AWS::S3::Bucket")
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    table = only(templates["evidence"], "AWS::DynamoDB::Table")
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert only(templates["evidence"], "AWS::KMS::Key")["KeySpec"] == "ECC_NIST_P256"
+
+
+def test_uploads_that_never_ended_are_swept_from_the_evidence(templates: Templates) -> None:
+    rules = only(templates["evidence"], "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert [rule["AbortIncompleteMultipartUpload"] for rule in rules] == [{"DaysAfterInitiation": 7}]
+    assert all(rule["Status"] == "Enabled" and "ExpirationInDays" not in rule for rule in rules)
+
+
+# ---------------------------------------------------------------- triggers
+def test_nothing_starts_by_itself_until_a_person_arms_it(templates: Templates) -> None:
+    rule = only(templates["triggers"], "AWS::Events::Rule")
+    schedules = {one["Name"]: one for one in of_type(templates["triggers"], "AWS::Scheduler::Schedule").values()}
+    assert (rule["Name"], rule["State"]) == ("relight-sample-alarm", "DISABLED")
+    assert {name: one["State"] for name, one in schedules.items()} == {
+        "relight-reap": "ENABLED",
+        "relight-sample-drill": "DISABLED",
+        "relight-sample-probe": "ENABLED",
+    }
+    drill = schedules["relight-sample-drill"]
+    assert json.loads(drill["Target"]["Input"])["mode"] == "drill"
+    assert (drill["ScheduleExpression"], drill["ScheduleExpressionTimezone"]) == ("cron(0 4 ? * MON *)", "UTC")
+
+
+def test_the_alarm_watches_the_very_metric_that_the_probe_emits(
+    templates: Templates, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "probe")
+    emit("Unhealthy", 1, app="sample")
+    emitted = json.loads(capsys.readouterr().out)
+    (directive,) = emitted["_aws"]["CloudWatchMetrics"]
+    alarms = of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()
+    (alarm,) = [one for one in alarms if one.get("MetricName") == "Unhealthy"]
+    assert alarm["Namespace"] == directive["Namespace"]
+    assert {row["Name"]: row["Value"] for row in alarm["Dimensions"]} == {
+        name: emitted[name] for name in directive["Dimensions"][0]
+    }
+    assert alarm["TreatMissingData"] == "missing"
+
+
+def test_an_alarm_starts_an_incident_and_says_why(templates: Templates) -> None:
+    (target,) = only(templates["triggers"], "AWS::Events::Rule")["Targets"]
+    sample = target["InputTransformer"]["InputTemplate"]
+    for part in ('"app":"sample"', '"mode":"incident"', '"initiator":"alarm/relight-sample-unhealthy"', '"reason":<'):
+        assert part in sample
+    assert target["InputTransformer"]["InputPathsMap"] == {"detail-state-reason": "$.detail.state.reason"}
+
+
+def test_what_cannot_be_started_is_kept(templates: Templates) -> None:
+    (target,) = only(templates["triggers"], "AWS::Events::Rule")["Targets"]
+    schedules = of_type(templates["triggers"], "AWS::Scheduler::Schedule").values()
+    assert all("DeadLetterConfig" in one["Target"] for one in schedules)
+    assert "DeadLetterConfig" in target
+    found = functions(templates["orchestrator"])
+    assert {name for name, one in found.items() if "DeadLetterConfig" in one} == {"probe", "reap"}
+
+
+def test_relight_raises_an_alarm_about_itself(templates: Templates) -> None:
+    alarms = {one["AlarmName"]: one for one in of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()}
+    own = {"relight-dead-letters", "relight-run-failed", "relight-probe-silent"}
+    assert own <= set(alarms)
+    assert all(alarms[name]["AlarmActions"] for name in own)
+    assert alarms["relight-probe-silent"]["TreatMissingData"] == "breaching"

@@ -1,0 +1,197 @@
+"""A runner boots: guarded before anything else, from pinned artifacts alone, and off at the first thing that is wrong."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from infra import user_data
+from tests.infra.machine import IMDS_TOKEN, K3S, SECRET, SESSION, boot, cloud, values
+
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+HOUR = 3600
+
+
+def test_a_runner_boots_with_the_dead_mans_switch_first(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud())
+    assert runner.status == 0, runner.output
+    started = [call.split()[-1] for call in runner.systemctl if call.startswith("enable --now")]
+    assert started[0] == "relight-deadman.service"
+    assert sorted(started[1:]) == ["relight-agent.service", "relight-k3s.service"]
+    assert not runner.powered_off
+
+
+def test_nothing_is_asked_of_the_network_before_the_switch_is_armed(tmp_path: Path) -> None:
+    script = user_data.SCRIPT.read_text(encoding="utf-8")
+    commands = [line for line in script.splitlines() if not line.lstrip().startswith("#")]
+    armed = next(i for i, line in enumerate(commands) if line.startswith("enable_unit relight-deadman"))
+    assert not any("curl" in line or "$IMDS/" in line for line in commands[:armed])
+
+
+def test_the_agent_finds_its_configuration(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud())
+    disk = runner.disk
+    assert json.loads((disk / "etc/relight/agent.json").read_text()) == {
+        "name": "relight",
+        "region": "eu-central-1",
+        "table": "runs",
+        "role_id": "AROAEXAMPLE",
+        "evidence_bucket": "evidence",
+        "kubeconfig": f"{disk}/etc/rancher/k3s/k3s.yaml",
+        "data_dir": f"{disk}/var/lib/relight",
+        "expiry_file": f"{disk}/var/lib/relight/expiry",
+    }
+
+
+def test_its_programs_are_the_pinned_ones(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud())
+    k3s = runner.disk / "usr/local/bin/k3s"
+    assert k3s.read_bytes() == K3S
+    assert k3s.stat().st_mode & 0o111
+    assert runner.has("opt/relight/agent/relight/agent/__main__.py")
+    assert f"{k3s} server " in runner.unit("relight-k3s")
+    assert "--disable traefik,servicelb,metrics-server" in runner.unit("relight-k3s")
+    assert f"Environment=PYTHONPATH={runner.disk}/opt/relight/agent" in runner.unit("relight-agent")
+    assert f"-m relight.agent {runner.disk}/etc/relight/agent.json" in runner.unit("relight-agent")
+    assert "Restart=on-failure" in runner.unit("relight-agent")
+
+
+def test_its_requests_are_signed_as_s3_wants_them(tmp_path: Path) -> None:
+    there = cloud()
+    boot(tmp_path, there)
+    assert there.refused == []
+    assert len([path for path in there.asked if path.startswith("GET /assets/")]) == 2
+
+
+def test_no_secret_is_an_argument_or_a_line_of_the_log(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud())
+    for secret in (SECRET, SESSION, IMDS_TOKEN):
+        assert secret not in runner.arguments
+        assert secret not in runner.output
+
+
+def test_only_its_owner_reads_what_it_left_on_disk(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud())
+    assert (runner.disk / "etc/relight/agent.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("wrong", ["K3S", "AGENT"])
+def test_an_artifact_with_another_digest_ends_the_machine(tmp_path: Path, wrong: str) -> None:
+    runner = boot(tmp_path, cloud(), **{f"{wrong}_SHA256": "0" * 64})
+    assert runner.status != 0
+    assert runner.powered_off
+    assert "is not the pinned artifact" in runner.output
+    assert not runner.has({"K3S": "usr/local/bin/k3s", "AGENT": "opt/relight/agent.zip"}[wrong])
+    assert not runner.has(f"etc/systemd/system/relight-{wrong.lower()}.service")
+
+
+def test_a_missing_artifact_ends_the_machine(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud(), AGENT_KEY="elsewhere.zip")
+    assert (runner.status != 0, runner.powered_off) == (True, True)
+    assert "s3://assets/elsewhere.zip could not be fetched" in runner.output
+
+
+def test_an_agent_that_is_no_archive_ends_the_machine(tmp_path: Path) -> None:
+    there, given = cloud(), values()
+    there.objects[f"/assets/{given['AGENT_KEY']}"] = K3S
+    runner = boot(tmp_path, there, AGENT_SHA256=given["K3S_SHA256"])
+    assert (runner.status != 0, runner.powered_off) == (True, True)
+    assert not runner.has("etc/systemd/system/relight-agent.service")
+
+
+@pytest.mark.slow
+def test_a_silent_metadata_service_ends_the_machine(tmp_path: Path) -> None:
+    there = cloud()
+    there._metadata = lambda *_: None  # type: ignore[method-assign]
+    runner = boot(tmp_path, there)
+    assert (runner.status != 0, runner.powered_off) == (True, True)
+
+
+# ---------------------------------------------------------------- how long it lives
+def test_a_runner_lives_for_its_hold_when_no_tag_can_be_read(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud(), HOLD=str(2 * HOUR))
+    assert runner.expiry == pytest.approx(time.time() + 2 * HOUR, abs=30)
+    assert "no readable relight:expires-at tag" in runner.output
+
+
+def test_its_tag_shortens_its_life(tmp_path: Path) -> None:
+    soon = int(time.time()) + 600
+    assert boot(tmp_path, cloud(relight__expires_at=str(soon))).expiry == soon
+
+
+@pytest.mark.parametrize("tag", ["99999999999", "2099-01-01T00:00:00Z", "99999999999999999999", "-1", ""])
+def test_no_tag_lengthens_its_life(tmp_path: Path, tag: str) -> None:
+    runner = boot(tmp_path, cloud(relight__expires_at=tag))
+    assert runner.expiry <= time.time() + 21_600
+    assert runner.status == 0
+
+
+def guard(tmp_path: Path, content: str | None, limit: int) -> bool:
+    """Whether the dead man's switch, as the boot installs it, pulls within a moment."""
+    runner = boot(tmp_path, cloud())
+    expiry, log = tmp_path / "expiry", tmp_path / "systemctl.log"
+    if content is not None:
+        expiry.write_text(content, encoding="utf-8")
+    log.unlink()
+    command = ["bash", runner.disk / "usr/local/lib/relight/deadman.sh", expiry, str(limit)]
+    environment = {"PATH": f"{tmp_path}/tools:/usr/bin:/bin"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until and not log.exists():
+            time.sleep(0.02)
+        return log.exists() and "poweroff" in log.read_text(encoding="utf-8")
+    finally:
+        process.kill()
+        process.wait()
+
+
+PAST, FUTURE = -1, HOUR  # seconds from now
+
+
+@pytest.mark.parametrize(
+    ("content", "limit", "pulls"),
+    [
+        pytest.param(PAST, FUTURE, True, id="a lease that ran out"),
+        pytest.param(FUTURE, PAST, False, id="a lease that was extended past the hold"),
+        pytest.param(FUTURE, FUTURE, False, id="all is well"),
+        pytest.param("", PAST, True, id="an empty file past the hold"),
+        pytest.param(None, PAST, True, id="no file past the hold"),
+        pytest.param("never", PAST, True, id="garbage never extends a life"),
+        pytest.param("9" * 30, PAST, True, id="nor does a number beyond all times"),
+    ],
+)
+def test_the_dead_mans_switch(tmp_path: Path, content: int | str | None, limit: int, pulls: bool) -> None:
+    now = int(time.time())
+    written = str(now + content) if isinstance(content, int) else content
+    assert guard(tmp_path, written, now + limit) is pulls
+
+
+def test_the_switch_restarts_and_survives_a_reboot(tmp_path: Path) -> None:
+    unit = boot(tmp_path, cloud()).unit("relight-deadman")
+    assert "Restart=always" in unit
+    assert "WantedBy=multi-user.target" in unit
+
+
+# ---------------------------------------------------------------- the script itself
+def test_bash_and_shellcheck_have_nothing_to_say(tmp_path: Path) -> None:
+    script = tmp_path / "user-data.sh"
+    script.write_text(user_data.render(values()), encoding="utf-8")
+    checks = [["bash", "-n"]] + ([["shellcheck"]] if shutil.which("shellcheck") else [])
+    for check in checks:
+        done = subprocess.run([*check, script], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_value_that_is_missing_or_unknown_is_named() -> None:
+    given = values(EXTRA="1")
+    del given["TABLE"]
+    with pytest.raises(ValueError, match=r"EXTRA, TABLE"):
+        user_data.render(given)
+
+
+def test_it_fits_with_room_to_spare() -> None:
+    assert len(user_data.render(values()).encode()) + 2_000 < user_data.LIMIT

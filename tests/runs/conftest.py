@@ -1,0 +1,32 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runs.stage import Stage
+from tests.support import free_port
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.engine)
+            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.xdist_group("runs"))  # one stage, one worker
+
+
+@pytest.fixture
+def stage(whole: Stage) -> Iterator[Stage]:
+    yield whole
+    whole.clear()
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    made = Stage(tmp_path_factory.mktemp("stage"), free_port())
+    try:
+        made.up()
+        yield made
+    finally:
+        made.engine.down()
+    assert made.engine.leftovers() == []

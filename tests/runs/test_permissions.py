@@ -1,0 +1,119 @@
+"""Permissions are proven, both ways: every call of a function or the runner was allowed, every grant was used.
+
+The embedded engine evaluates the template's own roles on each call and writes down who called what.
+"""
+
+import json
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.runs.stage import Stage
+
+Right = tuple[str, str]  # function (or "runner"), action
+
+TRACES = "the engine has no X-Ray"
+OWN_FAILURE = "a receipt of the function's own failure; otherwise the agent, or the next phase, writes it"
+RECORDS = "every phase may read the run's records with one grant"
+MISSING = "without it S3 answers 403, not 404, for a pointer that is not there"
+AMI = "EC2 reads the image's parameter with the caller's rights; the engine reads it itself"
+DELIVERY = "AWS sets up the state machine's log delivery with it; the engine has none"
+CLOCK = "the drill's schedule is disarmed here; the alarm's rule starts the run in the demo's test"
+QUEUE = "Lambda sends there what it gave up on; nothing fails so often here"
+DELIVERIES = """CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery ListLogDeliveries PutResourcePolicy
+    DescribeResourcePolicies DescribeLogGroups"""
+
+# What no run here uses, by action, then by function ("*": all), each with its reason.
+UNUSED: dict[str, dict[str, str]] = {
+    "xray:PutTraceSegments": {"*": TRACES},
+    "xray:PutTelemetryRecords": {"*": TRACES},
+    "xray:GetSamplingRules": {"*": TRACES},
+    "xray:GetSamplingTargets": {"*": TRACES},
+    **{f"logs:{action}": {"orchestrator": DELIVERY} for action in DELIVERIES.split()},
+    "s3:PutObject": {"approve": OWN_FAILURE, "restore": OWN_FAILURE, "serve": OWN_FAILURE, "validate": OWN_FAILURE},
+    "s3:GetObject": {"restore": OWN_FAILURE},
+    "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING},
+    "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
+    "ssm:GetParameters": {"launch": AMI},
+    "sqs:SendMessage": {"probe": QUEUE, "reap": QUEUE, "triggers": QUEUE},
+    "states:StartExecution": {"triggers": CLOCK},
+}
+
+
+@pytest.fixture(scope="module")
+def played(whole: Stage) -> Stage:
+    """Runs that between them take every path which calls AWS."""
+    preempted = whole.start(mode="drill", rehearse_approval=True)
+    whole.asked(preempted)
+    incident = whole.start(mode="incident", break_glass="the primary is gone")
+    whole.approve(incident)
+    whole.serving(incident)
+    whole.decide(incident, "failback")
+    assert whole.ended(incident)["end"] == "Succeeded"
+    whole.aws("lambda").invoke(FunctionName="relight-probe", Payload=b'{"app": "sample"}')
+    with whole.signed_in() as console:
+        console.runs("")
+    orphan = whole.start(mode="drill")
+    whole.in_phase(orphan, "Restore")
+    (lost,) = whole.until(lambda: whole.runners(orphan), "there is a runner")
+    whole.kill(lost, "relight.agent", signal.SIGSTOP)
+    assert whole.ended(orphan)["end"] == "Succeeded"
+    with whole.damaged_backup() as uri:
+        assert whole.ended(whole.start(mode="drill", backup=uri))["end"] == "Failed"
+    left = whole.start(mode="drill", stop_after="launch")
+    assert whole.ended(left)["end"] == "Held"
+    again = whole.start(mode="drill", start_at="restore", stop_after="validate")
+    assert whole.ended(again)["end"] == "Held"
+    (runner,) = whole.runners(again)
+    whole.expire(runner)
+    whole.reap()
+    whole.clear()
+    return whole
+
+
+def calls(stage: Stage) -> Iterator[dict[str, Any]]:
+    for line in stage.engine.calls.read_text(encoding="utf-8").splitlines():
+        call = json.loads(line)
+        if ":assumed-role/" in call["principal"]:
+            yield call
+
+
+def who(call: dict[str, Any]) -> str:
+    role, session = call["principal"].split(":assumed-role/")[1].split("/", 1)
+    if session.startswith("relight-"):
+        return session.removeprefix("relight-")
+    return "runner" if session.startswith("i-") else role.split("-")[1]
+
+
+def granted(stage: Stage) -> set[Right]:
+    """What the deployed roles of functions and runner allow."""
+    iam, roles = stage.aws("iam"), {}
+    for call in calls(stage):
+        roles[call["principal"].split("/")[1]] = who(call)
+    found = set()
+    for role, name in roles.items():
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"] if isinstance(document, dict) else json.loads(document)["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                found |= {(name, action) for action in actions}
+    return found
+
+
+def test_every_call_was_allowed(played: Stage) -> None:
+    refused = {(who(call), call["action"], call["resource"]) for call in calls(played) if not call["allowed"]}
+    assert refused == set()
+
+
+def test_every_grant_was_used_or_says_why_not(played: Stage) -> None:
+    used = {(who(call), call["action"]) for call in calls(played)}
+    unused = {right for right in granted(played) if right not in used}
+    unexplained = {right for right in unused if not reason(*right)}
+    assert unexplained == set(), "granted and never used: take it away, or list it with its reason"
+
+
+def reason(name: str, action: str) -> str:
+    rows = UNUSED.get(action, {})
+    return rows.get(name) or rows.get("*", "")

@@ -1,0 +1,75 @@
+"""The project's habits, as tests: documents that must not lag behind the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relight import errors
+from relight.model import Phase
+from tests import secret_scan
+
+ROOT = Path(__file__).parent.parent
+
+
+def family(base: type[errors.RelightError]) -> list[type[errors.RelightError]]:
+    return [base, *(leaf for sub in base.__subclasses__() for leaf in family(sub))]
+
+
+def test_every_error_has_its_own_code_and_a_row_in_the_errors_page() -> None:
+    tree = family(errors.RelightError)
+    codes = [error.code for error in tree]
+    assert len(codes) == len(set(codes))
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    missing = [error.__name__ for error in tree if not re.search(rf"\| {error.code} \| `{error.__name__}` \|", page)]
+    assert missing == []
+
+
+def test_the_errors_page_has_no_row_of_an_error_that_is_gone() -> None:
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| R\d+ \| `(\w+)` \|", page, flags=re.MULTILINE))
+    assert listed <= {error.__name__ for error in family(errors.RelightError)}
+
+
+def test_every_error_is_retryable_or_final() -> None:
+    families = {*family(errors.RetryableError), *family(errors.FinalError), errors.RelightError}
+    assert set(family(errors.RelightError)) == families
+
+
+def test_a_phase_has_one_name_everywhere() -> None:
+    folders = {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
+    assert {phase.value for phase in Phase} <= folders
+    assert folders - {phase.value for phase in Phase} <= {"probe", "catalog", "console", "reap"}
+
+
+def test_every_dependency_has_its_line_in_the_dependencies_page() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    groups = project.split("[project.scripts]")[0]
+    names = re.findall(r'^    "([a-z0-9-]+)|(?<=\[")([a-z0-9-]+)', groups, flags=re.MULTILINE | re.IGNORECASE)
+    page = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8").lower()
+    missing = [name for pair in names for name in pair if name and f"| {name.lower()} |" not in page]
+    assert missing == []
+
+
+def test_the_secret_scan_finds_a_planted_credential_and_none_of_ours(tmp_path: Path) -> None:
+    planted = tmp_path / "settings.py"
+    planted.write_text('KEY = "AKIA' + "IOSFODNN7EXAMPLF" + '"\n', encoding="utf-8")
+    assert len(secret_scan.scan([str(planted)])) == 1
+
+
+TOP_LEVEL = "app.py cdk.json relight.toml Makefile run .ci/run CHANGELOG.md CONTRIBUTING.md"
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL.split())
+def test_the_top_level_holds_what_the_readme_promises(name: str) -> None:
+    assert (ROOT / name).is_file()
+
+
+# One tree and one set of records are worth a longer page; nothing else is.
+LONG_BY_DESIGN = {"relight/errors.py", "relight/model.py"}
+
+
+def test_files_stay_small_enough_to_read_in_one_sitting() -> None:
+    sources = [p for folder in ("relight", "lambdas", "infra", "tests") for p in (ROOT / folder).rglob("*.py")]
+    lines = {str(p.relative_to(ROOT)): len(p.read_text(encoding="utf-8").splitlines()) for p in sources}
+    assert {name: n for name, n in lines.items() if n > 250 and name not in LONG_BY_DESIGN} == {}
