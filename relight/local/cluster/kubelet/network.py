@@ -7,12 +7,22 @@ import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from relight.local.cluster.selectors import selects
 from relight.local.cluster.store import Store
 
 Obj = dict[str, Any]
+POD_CIDR = "127.0.0.0/8"
 LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost):(\d{1,5})")
+
+
+def address_of(pod: Obj) -> str:
+    """A loopback address of the pod's own, so that pods on the host's network can listen on the same port."""
+    if pod["spec"].get("hostNetwork"):
+        return "127.0.0.1"
+    number = UUID(pod["metadata"]["uid"]).int % 2**24 | 2**16
+    return str(ip_network(POD_CIDR)[number])
 
 
 def egress_policies(store: Store, pod: Obj) -> list[Obj]:

