@@ -82,7 +82,7 @@ class Sandbox:
 def detect() -> Sandbox:
     """Tries what bubblewrap can do here, once a process.
 
-    The system's own comes first: where AppArmor allows namespaces by a program's path (Ubuntu 24.04), it is the one that may.
+    The installed one comes first: AppArmor may allow namespaces by a program's path, as on Ubuntu 24.04: to that one only.
     """
     found = [one for one in (shutil.which("bwrap"), _bundled()) if one]
     whole = next((one for one in found if _works(one, *BASIC, "--unshare-net")), None)
