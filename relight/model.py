@@ -155,6 +155,14 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """What the app is promised, in seconds: until it is validated (RTO), and of writes that may be lost (RPO)."""
+
+    rto: int
+    rpo: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """The ephemeral instance. ``principal`` is the table key that this instance alone may read (role id:instance id)."""
 
@@ -183,6 +191,7 @@ class PlanRef:
     created_at: str
     rungs: int
     deadlines: Deadlines = field(default_factory=Deadlines)
+    objectives: Objectives | None = None
     adopted: Runner | None = None
 
 

@@ -13,7 +13,7 @@ from relight.backup.reader import open_backup
 from relight.config import App
 from relight.errors import BackupTooOld, PreflightFailed, RelightError
 from relight.evidence.step import Step
-from relight.model import Deadlines, Mode, PlanRef, Verdict, encode, moment
+from relight.model import Deadlines, Mode, Objectives, PlanRef, Verdict, encode, moment
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
 
@@ -60,6 +60,7 @@ class Planning:
             created_at=chosen.created_at,
             rungs=len(self.now.settings.instance_types) * len(self.now.settings.subnets),
             deadlines=self.deadlines,
+            objectives=Objectives(rto=self.app.rto, rpo=self.app.rpo),
         )
 
     def _check_age(self, chosen: Selection) -> None:

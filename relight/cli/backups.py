@@ -15,12 +15,13 @@ from relight.backup.metadata import BackupUri, Metadata
 from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
 from relight.cli import exits
-from relight.cli.output import duration, size, table, toned
+from relight.cli.output import table, toned
 from relight.cli.session import AppOption, Session, with_session
 from relight.config import App
 from relight.errors import RequestInvalid
 from relight.model import encode, now
 from relight.recovery.collect import collect
+from relight.words import duration, size
 
 group = typer.Typer(name="backup", invoke_without_command=True)
 VolumeOption = Annotated[

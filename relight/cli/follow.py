@@ -9,9 +9,10 @@ from rich.text import Text
 
 from relight.adapters.console import Console
 from relight.cli import pages
-from relight.cli.output import Output, duration
+from relight.cli.output import Output
 from relight.cli.view import View, read
 from relight.errors import ServiceUnavailable
+from relight.words import duration
 
 EVERY = 0.5
 PATIENCE = 60  # seconds without an answer of the API before following gives up; the run itself goes on

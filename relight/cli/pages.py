@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from relight.cli.output import duration, table, toned
+from relight.cli.output import table, toned
 from relight.cli.view import CheckRow, PhaseRow, View
+from relight.words import duration
 
 SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
 HINTS = {

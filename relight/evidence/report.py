@@ -1,11 +1,13 @@
 """The report of a run: what happened, from its receipts alone, as data and as one page for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from relight.evidence.receipts import Link
-from relight.model import Failure, Outcome, Run, encode, now
+from relight.model import Failure, Outcome, Phase, Run, Verdict, encode, moment, now
+from relight.words import counts
 
 SCHEMA_VERSION = 1
 SUMMARIES = {
@@ -60,6 +62,7 @@ def build(ended: Ended, links: Sequence[Link]) -> dict[str, Any]:
         "summary": ended.summary(),
         "failure": encode(ended.failure),
         "written_at": now(),
+        "objectives": list(_objectives(ended, [body for _, body in receipts])),
         "phases": [_phase(link, body) for link, body in receipts],
         "facts": {name: value for name, value in ended.variables.items() if value is not None},
         "warnings": list(_warnings(ended, [body for _, body in receipts])),
@@ -72,6 +75,22 @@ def _phase(link: Link, body: dict[str, Any]) -> dict[str, Any]:
     return {"number": link.number, **{name: body.get(name) for name in shown}}
 
 
+def _objectives(ended: Ended, bodies: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What the app was promised, held against this run; seconds. Only what was measured: a run that failed has no RTO."""
+    plan, validation = ended.variables.get("plan") or {}, ended.variables.get("validation") or {}
+    allowed, began = plan.get("objectives") or {}, moment(ended.run.started_at)
+    ends = [body["ended_at"] for body in bodies if body.get("phase") == Phase.VALIDATE and not body.get("error")]
+    if allowed and ends and validation.get("verdict") == Verdict.PASSED and ended.run.start_at == Phase.LAUNCH:
+        yield _held("RTO: from the start of the run to a validated app", moment(ends[-1]) - began, allowed["rto"])
+    if allowed and plan.get("created_at"):
+        yield _held("RPO: written after the backup, and lost", began - moment(plan["created_at"]), allowed["rpo"])
+
+
+def _held(objective: str, measured: timedelta, allowed: int) -> dict[str, Any]:
+    seconds = round(max(measured.total_seconds(), 0.0), 3)
+    return {"objective": objective, "seconds": seconds, "allowed": allowed, "met": seconds <= allowed}
+
+
 def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
     """What a reader must not overlook although the run may have succeeded."""
     found = [f"break-glass: {ended.run.break_glass}"] if ended.run.break_glass else []
@@ -80,7 +99,7 @@ def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
         found.append(f"approved by its own initiator {decision.get('approver')}, break-glass: {decision['break_glass']}")
     restore = ended.variables.get("restore") or {}
     if restore.get("outcome") == "PARTIAL":
-        found.append(f"the restore was PARTIAL: {restore.get('counts')}")
+        found.append(f"the restore was PARTIAL: {counts(restore.get('counts') or {})}")
     for action in (ended.variables.get("cleared") or {}).get("undone", []):
         if not action["done"]:
             found.append(f"not undone: {action['target']}: {action['detail']}")

@@ -6,7 +6,8 @@ from contextlib import contextmanager, nullcontext
 
 from rich.markup import escape
 
-from relight.cli.output import Output, duration, toned
+from relight.cli.output import Output, toned
+from relight.words import duration
 
 
 class Screen:
