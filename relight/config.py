@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, MinLen, Predicate
+from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
 from relight import formats
 from relight.errors import ConfigInvalid, UnknownApp
 from relight.formats import is_cron, is_email, is_name, is_s3_uri, is_sha256, is_zone
+from relight.misfits import misfits
 
 Name = Annotated[str, Predicate(is_name)]
 S3Uri = Annotated[str, Predicate(is_s3_uri)]
@@ -53,13 +54,28 @@ class Signal(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator(Strict):
-    """A check of the restored app. ``job``: ``cronjob`` names the CronJob; ``files``: ``share`` of files, 0 to 1."""
+    """A check of the restored app, within ``deadline`` seconds. docs/validators.md says which fields each kind takes."""
 
     name: Name
-    kind: Literal["ready", "job", "files"]
+    kind: Literal["ready", "job", "files", "http", "command", "sql", "output"]
     deadline: Positive = 300
     cronjob: str | None = None
-    share: float = 1.0
+    share: Annotated[float, Gt(0), Le(1)] = 1.0
+    service: str | None = None
+    path: str | None = None
+    status: Annotated[int, Ge(100), Le(599)] = 200
+    expect: str | None = None
+    least: float | None = None
+    most: float | None = None
+    claim: str | None = None
+    claims: tuple[str, ...] = ()
+    image: str | None = None
+    command: tuple[str, ...] = ()
+    secret: str | None = None
+    query: str | None = None
+    format: Literal["json", "jsonl", "csv"] = "json"
+    schema: dict[str, Any] = field(default_factory=dict)
+    newer: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +169,6 @@ class Config(Strict):
         raise UnknownApp(f"app {name!r}", "is not in relight.toml", f"known apps: {known}")
 
 
-NEEDED = {
-    "signals": {"pointer": ("key", "schedule"), "http": ("url",), "backup_age": ()},
-    "validators": {"ready": (), "job": ("cronjob",), "files": ()},
-}
-
-
 def load(path: Path) -> Config:
     """Reads and checks ``relight.toml``. Raises ConfigInvalid with every fault and its path."""
     try:
@@ -173,7 +183,7 @@ def load(path: Path) -> Config:
 def check(raw: dict[str, Any], source: str = "relight.toml") -> Config:
     from pydantic import TypeAdapter, ValidationError  # only where a person's file is read
 
-    findings = list(_misfits(raw))
+    findings = list(misfits(raw))
     try:
         config = TypeAdapter(Config).validate_python(raw)
     except ValidationError as error:
@@ -210,18 +220,3 @@ def _message(item: Any) -> str:
         predicate = getattr(formats, item["msg"].split()[1].strip("'"), None)
         return f"{item['input']!r} {predicate.__doc__ if predicate else 'is not allowed'}"
     return "unknown field" if item["type"] == "unexpected_keyword_argument" else str(item["msg"]).lower()
-
-
-def _misfits(raw: dict[str, Any]) -> list[str]:
-    """Faults between fields, judged on the raw document so that they show beside the faults within fields."""
-    found: list[str] = []
-    apps = [app for app in raw.get("apps", []) if isinstance(app, dict)] if isinstance(raw.get("apps"), list) else []
-    names = [app.get("name") for app in apps]
-    found += [f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i]]
-    for i, app in enumerate(apps):
-        for part, needed in NEEDED.items():
-            rows = app.get(part)
-            for j, row in enumerate(rows if isinstance(rows, list) else []):
-                wants = needed.get(str(row.get("kind")), ()) if isinstance(row, dict) else ()
-                found += [f"apps[{i}].{part}[{j}].{key}: kind {row['kind']!r} needs it" for key in wants if key not in row]
-    return found

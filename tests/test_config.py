@@ -50,6 +50,15 @@ def test_a_good_file_loads_with_defaults() -> None:
         ({"signals": [{"name": "p", "kind": "pointer"}]}, "apps[0].signals[0].key"),
         ({"validators": [{"name": "j", "kind": "job"}]}, "apps[0].validators[0].cronjob"),
         ({"validators": [{"name": "j", "kind": "psychic"}]}, "apps[0].validators[0].kind"),
+        ({"validators": [{"name": "h", "kind": "http", "path": "/"}]}, "apps[0].validators[0].service"),
+        ({"validators": [{"name": "r", "kind": "ready", "share": 0.5}]}, "apps[0].validators[0].share"),
+        ({"validators": [{"name": "f", "kind": "files", "share": 1.5}]}, "apps[0].validators[0].share"),
+        (
+            {"validators": [{"name": "c", "kind": "command", "image": "a:1", "command": ["x"]}]},
+            "apps[0].validators[0].image",
+        ),
+        ({"validators": [{"name": "s", "kind": "sql", "query": "SELECT 1", "least": 1}]}, "apps[0].validators[0]"),
+        ({"validators": [{"name": "s", "kind": "sql", "query": "q", "claim": "c", "path": "p"}]}, "apps[0].validators[0]"),
         ({"colour": "red"}, "apps[0].colour"),
     ],
 )

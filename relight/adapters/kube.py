@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from relight.adapters.kube_http import ask, open_transport, stream_lines, translated
+from relight.adapters.kube_proxy import Answered, look
 from relight.errors import ClusterNotReady, RelightError, ServiceUnavailable
 
 Object = dict[str, Any]
@@ -145,6 +146,12 @@ class Cluster:
         address = self.resource("v1", "Pod").address(namespace, pod, "log")
         with self._answer("GET", address, query) as answer:
             return str(answer.data[-limit:].decode("utf-8", "replace"))
+
+    def proxy(self, namespace: str, service: str, path: str) -> Answered:
+        """GETs ``path`` of a service (``name`` or ``name:port``): what it answers, or what the API answers in its place."""
+        address = f"{self.resource('v1', 'Service').address(namespace, service, 'proxy')}/{path.lstrip('/')}"
+        with translated(f"GET {address}"):
+            return look(self._transport, address, self._timeout)
 
     # ------------------------------------------------------------ the cluster itself
     def version(self) -> Object:

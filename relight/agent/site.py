@@ -60,6 +60,10 @@ class Site:
     def restored(self) -> Restored | None:
         return _read(self._restored, Restored)
 
+    def restored_at(self) -> float:
+        """Epoch seconds at which the last restore ended. Raises FileNotFoundError where nothing stands."""
+        return self._restored.stat().st_mtime
+
     def begin(self, restored: Restored) -> None:
         _write(self._restored, restored)
 

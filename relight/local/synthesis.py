@@ -5,11 +5,9 @@ import json
 import shlex
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from relight.config import Config, Download
 from relight.errors import EngineFailed
@@ -40,7 +38,7 @@ def synthesize(state: Path, config: Config) -> Path:
     """The cloud assembly, below ``state``. Raises EngineFailed with app.py's own words."""
     written, assembly = state / "relight.toml", state / "assembly"
     here = replace(config, runner=replace(config.runner, k3s=k3s(state)))
-    written.write_text(toml(msgspec.to_builtins(here)), encoding="utf-8")
+    written.write_text(toml(given(here)), encoding="utf-8")
     command = [sys.executable, "app.py", "--config", str(written), "--output", str(assembly), "--platform", "local"]
     marked = {**environment(), processes.MARK: str(state)}
     try:
@@ -73,6 +71,18 @@ def launcher(state: Path) -> Path:
 def k3s(state: Path) -> Download:
     path = launcher(state)
     return Download(version="local", url=path.as_uri(), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def given(value: Any) -> Any:
+    """A record as a person would write it: plain, and without what its defaults say already."""
+    if not is_dataclass(value):
+        return [given(item) for item in value] if isinstance(value, list | tuple) else value
+    pairs = ((field, getattr(value, field.name)) for field in fields(value))
+    return {field.name: given(item) for field, item in pairs if item != _default(field)}
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
 
 
 def toml(value: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from relight.recovery.images import Image, Images
 from relight.recovery.objects import CLUSTER_SCOPED, flatten, identity, malformed
 from relight.recovery.volumes import Volume
 
+OF_A_JOB = ("job", "output")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactFacts:
@@ -76,8 +78,8 @@ class Recipe:
 
     @property
     def validators(self) -> tuple[Validator, ...]:
-        """The app's validators; without those that run its job when the request says so."""
-        return tuple(validator for validator in self.app.validators if self.run_job or validator.kind != "job")
+        """The app's validators; without those of its job and the job's output when the request says so."""
+        return tuple(validator for validator in self.app.validators if self.run_job or validator.kind not in OF_A_JOB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,14 @@ from relight.recovery.objects import pod_spec
 from relight.recovery.quarantine import config_names
 
 HEAD = 4096
+READ_DATA = {"files", "job", "sql", "command", "output", "http"}
 WORKLOADS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "CronJob"))
 
 
 def damage_files(volumes: Path, validators: tuple[Validator, ...]) -> tuple[str, ...]:
     """For validators that read data, before a pod can hold it open and write it back; one line each for what was done."""
     kinds = {validator.kind for validator in validators}
-    return tuple(f"{name}: its first bytes inverted" for name in _files(volumes)) if kinds & {"files", "job"} else ()
+    return tuple(f"{name}: its first bytes inverted" for name in _files(volumes)) if kinds & READ_DATA else ()
 
 
 def damage_objects(cluster: ClusterApi, namespace: str, validators: tuple[Validator, ...]) -> tuple[str, ...]:
@@ -27,6 +28,8 @@ def damage_objects(cluster: ClusterApi, namespace: str, validators: tuple[Valida
     jobs = {item.cronjob or "" for item in validators if item.kind == "job"}
     done = [line for name in sorted(jobs) for line in _config(cluster, namespace, name)]
     done += _workload(cluster, namespace, jobs) if "ready" in {item.kind for item in validators} else []
+    services = {(item.service or "").partition(":")[0] for item in validators if item.kind == "http"}
+    done += [f"Service {name} deleted" for name in sorted(services) if cluster.delete("v1", "Service", namespace, name)]
     return tuple(done)
 
 

@@ -21,7 +21,7 @@ from relight.evidence.receipts import chain, recorded
 from relight.evidence.report import Ended, build
 from relight.evidence.scrub import REMOVED, scrub
 from relight.evidence.verify import verify_copy
-from relight.model import Artifact, Failure, Outcome, Phase, Run, canonical, moment
+from relight.model import Artifact, Failure, Outcome, Phase, Run, canonical
 from tests.support import memory_aws, own_clients
 
 PREFIX = "s3://evidence/ledger/run-1"
@@ -240,25 +240,3 @@ def test_what_must_not_be_overlooked_is_a_warning(store: S3) -> None:
     }
     warnings = "\n".join(build(ended(Outcome.SUCCEEDED, **facts), [])["warnings"])
     assert all(word in warnings for word in ("alone", "PARTIAL", "not undone: s3://p"))
-
-
-def test_the_report_holds_the_run_against_what_the_app_was_promised(store: S3) -> None:
-    leave(store, Phase.VALIDATE)
-    facts = {
-        "plan": {"objectives": {"rto": 10**9, "rpo": 60}, "created_at": "2026-11-22T03:00:00Z"},
-        "validation": {"verdict": "PASSED", "checks": []},
-    }
-    report = build(ended(Outcome.SUCCEEDED, **facts), chain(store, PREFIX))
-    rto, rpo = report["objectives"]
-    assert (rto["met"], rpo["met"]) == (True, False)
-    assert rpo["seconds"] == (moment(RUN.started_at) - moment("2026-11-22T03:00:00Z")).total_seconds()
-    assert "missed" in page(report).decode()
-
-
-def test_a_run_that_was_not_validated_has_no_recovery_time(store: S3) -> None:
-    leave(store, Phase.VALIDATE)
-    facts = {
-        "plan": {"objectives": {"rto": 1800, "rpo": 60}, "created_at": None},
-        "validation": {"verdict": "COULD_NOT_VERIFY", "checks": []},
-    }
-    assert build(ended(Outcome.FAILED, **facts), chain(store, PREFIX))["objectives"] == []

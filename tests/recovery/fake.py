@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
+from relight.adapters.kube_proxy import Answered
 from relight.errors import Conflict, RelightError
 from relight.recovery.cluster import Object, Objects
 from relight.recovery.objects import CLUSTER_SCOPED
@@ -28,6 +29,7 @@ class FakeCluster:
     down: RelightError | None = None
     on_write: Callable[["FakeCluster", Object], None] = lambda *_: None
     logs: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Answered] = field(default_factory=dict)
     store: dict[Key, Object] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     applied: list[str] = field(default_factory=list)
@@ -79,6 +81,10 @@ class FakeCluster:
     ) -> str:
         self._meet("log", pod)
         return self.logs.get(pod, "")
+
+    def proxy(self, namespace: str, service: str, path: str) -> Answered:
+        self._meet("proxy", service)
+        return self.answers[f"{service}{path}"]
 
     def version(self) -> Object:
         return {"gitVersion": "v1.34.0+fake", "emulated": False}

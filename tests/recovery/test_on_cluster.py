@@ -33,6 +33,10 @@ VALIDATORS = (
     Validator(name="files", kind="files", deadline=20),
     Validator(name="ready", kind="ready", deadline=60),
     Validator(name="nightly", kind="job", cronjob="nightly", deadline=60),
+    Validator(name="front", kind="http", service="web:http", path="/state", expect="41 orders", deadline=20),
+    Validator(
+        name="look", kind="command", image=IMAGE, command=("grep", "-q", "41", "/claims/ledger/state"), claims=("ledger",)
+    ),
 )
 QUARANTINE = Quarantine(config={"settings": {"BUCKET": "s3://rehearsal"}})
 
@@ -55,9 +59,10 @@ def cluster(home: Path, allowed: Path) -> Iterator[Cluster]:
             process.terminate()
 
 
-def pod(*command: str, **fields: Any) -> Object:
+def pod(*command: str, ports: bool = False, **fields: Any) -> Object:
     mounts = [{"name": "data", "mountPath": "/data"}]
     main = {"name": "main", "image": IMAGE, "command": [*command], "volumeMounts": mounts}
+    main |= {"ports": [{"name": "http", "containerPort": 8080}]} if ports else {}
     main["envFrom"] = [{"configMapRef": {"name": "settings"}}]
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "ledger"}}]
     return {"containers": [main], "volumes": volumes, **fields}
@@ -65,14 +70,19 @@ def pod(*command: str, **fields: Any) -> Object:
 
 def install(primary: Cluster) -> None:
     labels = {"app": "web"}
-    template = {"metadata": {"labels": labels}, "spec": pod("sleep", "600")}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": pod("python3", "-m", "http.server", "8080", "--directory", "/data", ports=True),
+    }
     job = {"spec": {"template": {"spec": pod("python3", "-c", COUNT, restartPolicy="Never")}}}
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
     for item in (
         {key: value for key, value in namespace().items() if key not in ("spec", "status")},
         secret(),
         config(),
         obj("v1", "PersistentVolumeClaim", "ledger", spec=claim),
+        obj("v1", "Service", "web", spec={"selector": labels, "ports": ports}),
         obj("apps/v1", "Deployment", "web", spec={"selector": {"matchLabels": labels}, "template": template}),
         obj("batch/v1", "CronJob", "nightly", spec={"schedule": "0 3 * * *", "jobTemplate": job}),
     ):

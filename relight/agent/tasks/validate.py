@@ -51,6 +51,7 @@ def _context(job: Job, recipe: Recipe) -> ValidationContext:
         data_dir=job.bench.site.data,
         index=job.bench.site.index,
         attempt=job.task.attempt,
+        restored_at=job.bench.site.restored_at(),
         expected=tuple(item.identity for item in objects if item.object is not None),
         development=recipe.app.development,
     )

@@ -1,6 +1,7 @@
 """Validators: read-only checks of a restored app, one module a kind, each with its own deadline and verdict.
 
-A validator never creates what it checks (``job`` starts a Job of its own, from the app's CronJob, and deletes it). A check
+A validator never creates what it checks (``job``, ``command`` and PostgreSQL's ``sql`` start a Job of their own, and delete
+it). A check
 that could not run is COULD_NOT_VERIFY, which is never counted as passed. To add a kind: a module with a ``check``
 function, a row in REGISTRY, the kind's name in ``config.Validator``.
 """
@@ -14,15 +15,24 @@ from relight.config import Validator
 from relight.errors import RelightError
 from relight.model import Check, RestoreOutcome, Verdict
 from relight.recovery.patience import Deadline
-from relight.recovery.validators import files, job, ready
+from relight.recovery.validators import command, files, http, job, output, ready, sql
 from relight.recovery.validators.context import Finding, ValidationContext
 
 __all__ = ["REGISTRY", "RESTORE", "ValidationContext", "completeness", "judge", "run", "run_all", "unnoticed"]
 
 Validate = Callable[[Validator, ValidationContext, Deadline], Finding]
 
-# In the order in which they run: files before anything of the app may have been made to write by a check of ours.
-REGISTRY: dict[str, Validate] = {"files": files.check, "ready": ready.check, "job": job.check}
+# In the order in which they run: data before anything of the app may have been made to write by a check of ours, and a job's
+# output after the job.
+REGISTRY: dict[str, Validate] = {
+    "files": files.check,
+    "ready": ready.check,
+    "sql": sql.check,
+    "http": http.check,
+    "command": command.check,
+    "job": job.check,
+    "output": output.check,
+}
 RESTORE = "restore"
 GRACE_SECONDS = 5.0  # for a check to clean up after its deadline
 WORST_FIRST = (Verdict.FAILED, Verdict.TIMED_OUT, Verdict.COULD_NOT_VERIFY)

@@ -15,7 +15,8 @@ class ValidationContext:
 
     ``index``: the backup's index.jsonl, as it came with the data (by default ``index.jsonl`` in ``data_dir``).
 
-    ``run_id`` and ``attempt`` name the Job of a ``job`` validator and choose the sample of ``files``.
+    ``run_id`` and ``attempt`` name the Job of a ``job`` validator and choose the sample of ``files``. ``restored_at``: epoch
+    seconds; what the app published since is newer.
     """
 
     cluster: ClusterApi
@@ -24,6 +25,7 @@ class ValidationContext:
     data_dir: Path
     index: Path | None = None
     attempt: int = 0
+    restored_at: float = 0.0
     expected: tuple[Identity, ...] = ()
     development: bool = False
 

@@ -1,156 +1,37 @@
-"""``job``: a Job made from the app's own CronJob does its work on the restored state, and ends well.
+"""``job``: a Job made from the app's own CronJob does its work on the restored state, and ends well."""
 
-The Job is this validator's own: named after the run, deleted at the end, and ending by itself should nobody delete it.
-"""
-
-import hashlib
 from copy import deepcopy
-from typing import Any
 
 from relight.config import Validator
-from relight.errors import Conflict, RelightError, RetryableError
 from relight.model import Verdict
 from relight.recovery.cluster import Object
-from relight.recovery.images import pinned
-from relight.recovery.objects import containers, pod_spec
-from relight.recovery.patience import Deadline, Patience, poll
+from relight.recovery.patience import Deadline, Patience
+from relight.recovery.validators import jobs
 from relight.recovery.validators.context import Finding, ValidationContext
-from relight.recovery.validators.logs import redacted_tail
-from relight.recovery.validators.ready import waiting_reason
-
-BATCH = "batch/v1"
-MANAGED = {"app.kubernetes.io/managed-by": "relight"}
-DEFAULT_RESOURCES = {"cpu": "1", "memory": "1Gi"}
-CLEANUP_SECONDS = 4.0
-LEFT_OVER_SECONDS = 600
 
 
 def check(validator: Validator, context: ValidationContext, deadline: Deadline) -> Finding:
-    patience = Patience()
-    name = validator.cronjob or ""
-    cronjob = patience.persist(lambda: context.cluster.get(BATCH, "CronJob", context.namespace, name), deadline)
+    name, cluster = validator.cronjob or "", context.cluster
+    cronjob = Patience().persist(lambda: cluster.get(jobs.BATCH, "CronJob", context.namespace, name), deadline)
     if cronjob is None:
         return Finding(Verdict.COULD_NOT_VERIFY, f"there is no CronJob {context.namespace}/{name} to make a Job from")
-    job = job_from(cronjob, _job_name(validator, context), max(1, int(deadline.left)))
-    images = [str(item.get("image", "")) for item in containers(pod_spec(job) or {})]
-    if moving := [image for image in images if not pinned(image) and not context.development]:
-        return Finding(Verdict.COULD_NOT_VERIFY, f"image {moving[0]} is a tag: what would run is not what was planned")
-    try:
-        patience.persist(lambda: _create(context, job), deadline)
-        return _outcome(validator, context, job, images, deadline)
-    finally:
-        _delete(context, job["metadata"]["name"])
+    job = job_from(cronjob, jobs.job_name(validator, context), int(deadline.left))
+    return jobs.run(f"the Job of CronJob {name}", validator, context, deadline, job)
 
 
 def job_from(cronjob: Object, name: str, seconds: int) -> Object:
-    """A Job of the CronJob's template that tries once, for at most ``seconds``, with its resources pinned."""
+    """A Job of the CronJob's template."""
     template = deepcopy(cronjob["spec"]["jobTemplate"])
     metadata = template.get("metadata") or {}
     job: Object = {
-        "apiVersion": BATCH,
+        "apiVersion": jobs.BATCH,
         "kind": "Job",
         "metadata": {
             "name": name,
             "namespace": cronjob["metadata"]["namespace"],
-            "labels": {**(metadata.get("labels") or {}), **MANAGED},
+            "labels": {**(metadata.get("labels") or {}), **jobs.MANAGED},
             "annotations": {**(metadata.get("annotations") or {}), "cronjob.kubernetes.io/instantiate": "manual"},
         },
         "spec": template["spec"],
     }
-    ends = {"backoffLimit": 0, "activeDeadlineSeconds": seconds, "ttlSecondsAfterFinished": LEFT_OVER_SECONDS}
-    job["spec"] |= ends | {"suspend": False}
-    job["spec"].pop("podFailurePolicy", None)
-    pod = pod_spec(job) or {}
-    pod["restartPolicy"] = "Never"
-    for container in containers(pod):
-        container["resources"] = _pinned_resources(container.get("resources") or {})
-    return job
-
-
-def _pinned_resources(given: Object) -> Object:
-    """Requests equal to limits: the Job gets what it needs whatever else runs, and never more."""
-    exact = DEFAULT_RESOURCES | (given.get("requests") or {}) | (given.get("limits") or {})
-    return {**given, "requests": dict(exact), "limits": dict(exact)}
-
-
-def _job_name(validator: Validator, context: ValidationContext) -> str:
-    """The same for a repeated delivery of one attempt, so that it finds its own Job again."""
-    seed = f"{context.run_id}\0{context.attempt}\0{validator.name}"
-    return f"relight-{validator.name}-{hashlib.sha256(seed.encode()).hexdigest()[:8]}"
-
-
-def _create(context: ValidationContext, job: Object) -> None:
-    try:
-        context.cluster.create(job)
-    except Conflict:
-        if context.cluster.get(BATCH, "Job", context.namespace, job["metadata"]["name"]) is None:
-            raise
-
-
-def _delete(context: ValidationContext, name: str) -> None:
-    try:
-        Patience(tries=3).persist(
-            lambda: context.cluster.delete(BATCH, "Job", context.namespace, name), Deadline.after(CLEANUP_SECONDS)
-        )
-    except RelightError:
-        return  # its own deadline and time to live end it
-
-
-def _outcome(
-    validator: Validator, context: ValidationContext, job: Object, images: list[str], deadline: Deadline
-) -> Finding:
-    name = job["metadata"]["name"]
-    last: list[RelightError | Object] = []
-
-    def ask() -> Object | None:
-        try:
-            now = context.cluster.get(BATCH, "Job", context.namespace, name)
-        except RetryableError as error:
-            last[:] = [error]
-            return None
-        last[:] = [now or {}]
-        return {"type": "Gone"} if now is None else _ended(now)
-
-    end = poll(ask, deadline)
-    if end is None and isinstance(last[0], RelightError):
-        return Finding(Verdict.COULD_NOT_VERIFY, f"the Job could not be watched: {type(last[0]).__name__}: {last[0]}")
-    evidence = _evidence(context, name) | {"job": name, "images": images, "cronjob": validator.cronjob}
-    return Finding(*_verdict(end, evidence, validator), evidence)
-
-
-def _ended(job: Object) -> Object | None:
-    conditions = (job.get("status") or {}).get("conditions") or []
-    return next((item for item in conditions if item["type"] in ("Complete", "Failed") and item["status"] == "True"), None)
-
-
-def _verdict(end: Object | None, evidence: dict[str, Any], validator: Validator) -> tuple[Verdict, str]:
-    code = evidence.get("exit_code")
-    if end is None or end.get("reason") == "DeadlineExceeded":
-        why = evidence.get("waiting")
-        return Verdict.TIMED_OUT, f"the Job did not end within {validator.deadline} s" + (f": {why}" if why else "")
-    if end["type"] == "Gone":
-        return Verdict.COULD_NOT_VERIFY, "the Job was deleted by somebody else before it ended"
-    if end["type"] == "Complete":
-        return Verdict.PASSED, f"the Job of CronJob {validator.cronjob} completed"
-    said = f"exit status {code}" if code is not None else str(end.get("message") or end.get("reason") or "no reason given")
-    return Verdict.FAILED, f"the Job of CronJob {validator.cronjob} failed: {said}"
-
-
-def _evidence(context: ValidationContext, name: str) -> dict[str, Any]:
-    """Exit status and log tail of the Job's last pod, as far as the cluster tells."""
-    try:
-        pods = context.cluster.list("v1", "Pod", context.namespace, labels=f"job-name={name}")
-    except RelightError as error:
-        return {"pods": f"could not be asked: {type(error).__name__}"}
-    if not pods:
-        return {"pods": "none"}
-    pod = max(pods, key=lambda item: str(item["metadata"].get("creationTimestamp", "")))
-    found: dict[str, Any] = {"pod": pod["metadata"]["name"], "exit_code": _exit_code(pod), "waiting": waiting_reason(pod)}
-    return found | {"log": redacted_tail(context.cluster, context.namespace, pod)}
-
-
-def _exit_code(pod: Object) -> int | None:
-    """The first container's that ended badly, else 0 where one ended."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    codes = [ended["exitCode"] for item in statuses if (ended := (item.get("state") or {}).get("terminated"))]
-    return next((int(code) for code in codes if code), 0 if codes else None)
+    return jobs.once(job, seconds)

@@ -1,0 +1,70 @@
+"""Faults between the fields of ``relight.toml``, judged on the raw document so that they show beside those within fields."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Which fields a kind needs, and which it may have; others of its record are no fields of that kind."""
+
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+KINDS: dict[str, dict[str, Fields]] = {
+    "signals": {
+        "pointer": Fields(("key", "schedule"), ("timeout",)),
+        "http": Fields(("url",), ("timeout",)),
+        "backup_age": Fields((), ("timeout",)),
+    },
+    "validators": {
+        "ready": Fields(),
+        "job": Fields(("cronjob",)),
+        "files": Fields((), ("share",)),
+        "http": Fields(("service", "path"), ("status", "expect")),
+        "command": Fields(("image", "command"), ("claims", "secret")),
+        "sql": Fields(("query",), ("claim", "path", "image", "secret", "expect", "least", "most")),
+        "output": Fields(("claim", "path"), ("format", "schema", "least", "most", "newer")),
+    },
+}
+COMMON = {"name", "kind", "deadline"}
+SQL_SOURCES = ({"claim", "path"}, {"image", "secret"})
+SQL_EXPECTED = ("expect", "least", "most")
+
+
+def misfits(raw: Row) -> Iterator[str]:
+    apps = [app for app in raw.get("apps", []) if isinstance(app, dict)] if isinstance(raw.get("apps"), list) else []
+    names = [app.get("name") for app in apps]
+    yield from (f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i])
+    for i, app in enumerate(apps):
+        for part, kinds in KINDS.items():
+            rows = app.get(part)
+            for j, row in enumerate(rows if isinstance(rows, list) else []):
+                fields = kinds.get(str(row.get("kind"))) if isinstance(row, dict) else None
+                if fields:
+                    yield from (f"apps[{i}].{part}[{j}]{fault}" for fault in _faults(row, fields, app))
+
+
+def _faults(row: Row, fields: Fields, app: Row) -> Iterator[str]:
+    kind = row["kind"]
+    yield from (f".{key}: kind {kind!r} needs it" for key in fields.needs if key not in row)
+    known = {key for kinds in KINDS.values() for one in kinds.values() for key in (*one.needs, *one.takes)}
+    mine = {*COMMON, *fields.needs, *fields.takes}
+    yield from (f".{key}: kind {kind!r} does not take it" for key in row if key in known and key not in mine)
+    if "image" in row and "@sha256:" not in str(row["image"]) and not app.get("development"):
+        yield f".image: {row['image']!r} is a tag; give repository@sha256:..., or mark the app development = true"
+    if kind == "sql":
+        yield from _sql(row)
+
+
+def _sql(row: Row) -> Iterator[str]:
+    if not any(source <= set(row) for source in SQL_SOURCES):
+        yield ": kind 'sql' needs claim and path (a SQLite file), or image and secret (PostgreSQL)"
+    if SQL_SOURCES[0] & set(row) and SQL_SOURCES[1] & set(row):
+        yield ": kind 'sql' asks one database: give claim and path, or image and secret, not of both"
+    if not any(key in row for key in SQL_EXPECTED):
+        yield f": kind 'sql' needs what to expect: {', '.join(SQL_EXPECTED)}"
