@@ -61,6 +61,7 @@ class Validator(Strict):
     deadline: Positive = 300
     cronjob: str | None = None
     share: Annotated[float, Gt(0), Le(1)] = 1.0
+    exclude: tuple[str, ...] = ()
     service: str | None = None
     path: str | None = None
     status: Annotated[int, Ge(100), Le(599)] = 200
@@ -76,6 +77,19 @@ class Validator(Strict):
     format: Literal["json", "jsonl", "csv"] = "json"
     schema: dict[str, Any] = field(default_factory=dict)
     newer: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook(Strict):
+    """A command of the app's own, run as a Job at the moment ``when``; its claims are writable at ``/claims/<claim>``."""
+
+    name: Name
+    when: Literal["before_backup", "after_backup", "after_restore"]
+    image: str
+    command: Annotated[tuple[str, ...], MinLen(1)]
+    claims: tuple[str, ...] = ()
+    secret: str | None = None
+    deadline: Positive = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +124,8 @@ class App(Strict):
     """One protected application. Its backups live under ``<storage>/backups/<backup_id>/``.
 
     Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
-    heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is.
+    heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is. ``quiesce``: what
+    mounts a claim is stopped while a backup reads its files.
     """
 
     name: Name
@@ -118,6 +133,8 @@ class App(Strict):
     storage: S3Uri
     signals: Annotated[tuple[Signal, ...], MinLen(1)]
     validators: Annotated[tuple[Validator, ...], MinLen(1)]
+    hooks: tuple[Hook, ...] = ()
+    quiesce: bool = False
     promote: tuple[PromoteAction, ...] = ()
     quarantine: Quarantine = field(default_factory=Quarantine)
     drill: Drill = field(default_factory=Drill)

@@ -404,6 +404,18 @@ class PromotionFailed(RunError):
     code = "R418"
 
 
+class HookFailed(RunError):
+    """A hook of the app's own, around a backup or after a restore, did not end well."""
+
+    code = "R419"
+
+
+class NotQuiet(RunError):
+    """Something still writes to the app's claims: a backup made now would be torn."""
+
+    code = "R420"
+
+
 # ---------------------------------------------------------------- final: the embedded engine
 class EngineMismatch(FinalError):
     """The installed MiniStack is not the one that the embedded engine was written for; the message names each difference."""

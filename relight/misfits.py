@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Fields]] = {
     "validators": {
         "ready": Fields(),
         "job": Fields(("cronjob",)),
-        "files": Fields((), ("share",)),
+        "files": Fields((), ("share", "exclude")),
         "http": Fields(("service", "path"), ("status", "expect")),
         "command": Fields(("image", "command"), ("claims", "secret")),
         "sql": Fields(("query",), ("claim", "path", "image", "secret", "expect", "least", "most")),
@@ -39,6 +39,10 @@ SQL_EXPECTED = ("expect", "least", "most")
 def misfits(raw: Row) -> Iterator[str]:
     apps = [app for app in raw.get("apps", []) if isinstance(app, dict)] if isinstance(raw.get("apps"), list) else []
     names = [app.get("name") for app in apps]
+    for i, app in enumerate(apps):
+        hooks = app.get("hooks") if isinstance(app.get("hooks"), list) else []
+        for j, row in enumerate(hooks or []):
+            yield from (f"apps[{i}].hooks[{j}]{fault}" for fault in _image(row if isinstance(row, dict) else {}, app))
     yield from (f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i])
     for i, app in enumerate(apps):
         for part, kinds in KINDS.items():
@@ -55,10 +59,14 @@ def _faults(row: Row, fields: Fields, app: Row) -> Iterator[str]:
     known = {key for kinds in KINDS.values() for one in kinds.values() for key in (*one.needs, *one.takes)}
     mine = {*COMMON, *fields.needs, *fields.takes}
     yield from (f".{key}: kind {kind!r} does not take it" for key in row if key in known and key not in mine)
-    if "image" in row and "@sha256:" not in str(row["image"]) and not app.get("development"):
-        yield f".image: {row['image']!r} is a tag; give repository@sha256:..., or mark the app development = true"
+    yield from _image(row, app)
     if kind == "sql":
         yield from _sql(row)
+
+
+def _image(row: Row, app: Row) -> Iterator[str]:
+    if "image" in row and "@sha256:" not in str(row["image"]) and not app.get("development"):
+        yield f".image: {row['image']!r} is a tag; give repository@sha256:..., or mark the app development = true"
 
 
 def _sql(row: Row) -> Iterator[str]:

@@ -220,6 +220,7 @@ class Restoration:
     volume_files: int
     seconds: float
     cluster: str
+    hooks: tuple["Check", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """``relight backup``, ``backup verify`` and ``backups``."""
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,9 @@ from relight.cli.session import AppOption, Session, with_session
 from relight.config import App
 from relight.errors import RequestInvalid
 from relight.model import encode, now
-from relight.recovery.collect import collect
+from relight.recovery.collect import Collected, collect
+from relight.recovery.hooks import HookPlace, around_backup
+from relight.recovery.quiesce import quiet, wake
 from relight.words import duration, size
 
 group = typer.Typer(name="backup", invoke_without_command=True)
@@ -74,22 +77,29 @@ def directories(given: list[str]) -> dict[str, Path]:
 
 
 def write(app: App, cluster: Cluster, given: dict[str, Path], backup_id: str | None = None) -> tuple[str, Metadata]:
-    """Backs the app up from its cluster; the backup's URI and metadata. Raises what collecting and writing raise."""
-    created = now()
-    chosen = backup_id or created.replace("-", "").replace(":", "")
-    found = collect(cluster, app.namespace, directories=given)
+    """Backs the app up from its cluster; the backup's URI and metadata. Raises what hooks, collecting and writing raise."""
+    chosen = backup_id or now().replace("-", "").replace(":", "")
     uri = BackupUri.parse(join(app.storage, "backups", chosen)).uri
-    source = BackupSource(
-        backup_id=chosen,
+    at = HookPlace(cluster=cluster, namespace=app.namespace, seed=(chosen,), development=app.development)
+    with around_backup(app.hooks, at):
+        wake(cluster, app.namespace)
+        found = collect(cluster, app.namespace, directories=given)  # before anything is stopped: as it is to be restored
+        with quiet(cluster, app.namespace) if app.quiesce else nullcontext():
+            return uri, write_backup(S3(), uri, source_of(app, chosen, found))
+
+
+def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
+    """What is backed up, as of now."""
+    return BackupSource(
+        backup_id=backup_id,
         app=app.name,
         namespace=app.namespace,
-        created_at=created,
+        created_at=now(),
         manifests=found.objects,
         volumes={(data.namespace, data.claim): data.directory for data in found.volumes},
         source=found.source,
         images=[encode(image) for image in found.images],
     )
-    return uri, write_backup(S3(), uri, source)
 
 
 def page_of(page: Console, uri: str, written: Metadata, seconds: float) -> None:

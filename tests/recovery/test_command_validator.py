@@ -5,7 +5,7 @@ from dataclasses import replace
 from relight.config import Validator
 from relight.model import Verdict
 from relight.recovery.cluster import Object
-from relight.recovery.validators import command, run
+from relight.recovery.validators import run
 from tests.recovery.fake import FakeCluster
 from tests.recovery.shop import IMAGE, SECRET, TAG
 from tests.recovery.standing import context
@@ -70,5 +70,8 @@ def test_a_query_of_postgresql_is_judged_by_the_one_value_that_psql_prints() -> 
 
 def test_the_query_is_one_word_of_the_command_and_never_a_shells() -> None:
     query = "SELECT 1; -- $(reboot) `reboot`"
-    job = command.job_of(COUNT, context(playing("Complete")), ("psql", "--command", query), 5)
+    cluster = playing("Complete", log="3")
+    seen = made(cluster)
+    run(replace(COUNT, query=query), context(cluster))
+    (job,) = seen[:1]
     assert job["spec"]["template"]["spec"]["containers"][0]["command"][-1] == query

@@ -58,6 +58,14 @@ def test_every_file_is_as_the_index_lists_it(data: Path) -> None:
     assert found.evidence["checked"] == found.evidence["indexed"] == 41
 
 
+def test_what_the_app_writes_as_soon_as_it_runs_can_be_left_out_and_that_is_said(data: Path) -> None:
+    flip(some_file(data))
+    context = ValidationContext(cluster=FakeCluster(), namespace="shop", run_id="r", data_dir=data)
+    found = run(Validator(name="bytes", kind="files", exclude=("*/07.txt",)), context)
+    assert found.verdict == Verdict.PASSED and "all 40 (and 1 excluded) files" in found.detail
+    assert run(Validator(name="bytes", kind="files", exclude=("*",)), context).verdict == Verdict.COULD_NOT_VERIFY
+
+
 def flip(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(bytes([content[0] ^ 1]) + content[1:])

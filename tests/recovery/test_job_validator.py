@@ -110,10 +110,10 @@ def test_declared_resources_are_what_is_pinned() -> None:
 
 def test_a_second_delivery_of_the_same_task_takes_up_its_own_job() -> None:
     cluster = playing("Complete")
-    name = validators.jobs.job_name(NIGHTLY, context(cluster))
+    name = validators.jobs.place(NIGHTLY, context(cluster)).job
     cluster.create(validators.job.job_from(cronjob(image=IMAGE), name, 9))
     assert run(NIGHTLY, context(cluster)).verdict == Verdict.PASSED
-    assert validators.jobs.job_name(NIGHTLY, context(cluster, attempt=1)) != name
+    assert validators.jobs.place(NIGHTLY, context(cluster, attempt=1)).job != name
 
 
 @pytest.mark.slow

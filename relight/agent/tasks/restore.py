@@ -9,9 +9,10 @@ from relight.agent.logs import log
 from relight.agent.site import Made, Restored
 from relight.agent.tasks.remove import remove_previous
 from relight.errors import RelightError
-from relight.model import Restoration
+from relight.model import Check, Restoration
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.damage import damage_files, damage_objects
+from relight.recovery.hooks import HookPlace, run_hooks
 from relight.recovery.ledger import Ledger
 from relight.recovery.plan import OpenedPlan
 from relight.recovery.prepare import PlannedObject
@@ -36,6 +37,7 @@ def perform(job: Job) -> Restoration:
     fetched.taken()
     _put_in_place(job, staged)
     ledger = _apply(job, plan, objects)
+    hooks = _hooks(job)
     job.bench.site.end(restored, ledger.outcome, ledger.counts)
     return Restoration(
         outcome=ledger.outcome,
@@ -45,7 +47,20 @@ def perform(job: Job) -> Restoration:
         volume_files=stats.files,
         seconds=round(time.monotonic() - started, 3),
         cluster=str(job.bench.cluster.version().get("gitVersion", "unknown")),
+        hooks=hooks,
     )
+
+
+def _hooks(job: Job) -> tuple[Check, ...]:
+    """The app's own commands after a restore. A repeated restore begins with fresh data, and runs them anew."""
+    recipe = job.watch.wait(job.fetched.recipe)
+    at = HookPlace(
+        cluster=job.bench.cluster,
+        namespace=job.namespace,
+        seed=(job.order.run.run_id, job.task.attempt),
+        development=recipe.app.development,
+    )
+    return run_hooks(recipe.app.hooks, "after_restore", at)
 
 
 def _apply(job: Job, plan: OpenedPlan, objects: tuple[PlannedObject, ...]) -> Ledger:

@@ -10,6 +10,18 @@ from relight.recovery.objects import Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a Job of ours runs: ``job`` is its name, ``seconds`` how long it may take, ``read_only`` how it gets claims."""
+
+    cluster: ClusterApi
+    namespace: str
+    job: str
+    seconds: int
+    read_only: bool = True
+    development: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationContext:
     """``expected``: what the plan restores. ``data_dir``: what the paths in ``index`` are relative to.
 

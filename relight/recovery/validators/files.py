@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -42,13 +43,18 @@ def check(validator: Validator, context: ValidationContext, deadline: Deadline) 
     entries = _entries(context.index or context.data_dir / INDEX)
     if isinstance(entries, str):
         return Finding(Verdict.COULD_NOT_VERIFY, entries)
+    left_out = [entry for entry in entries if _matches(entry.path, validator.exclude)]
+    entries = [entry for entry in entries if not _matches(entry.path, validator.exclude)] if left_out else entries
+    if not entries:
+        return Finding(Verdict.COULD_NOT_VERIFY, "every file is excluded: there is nothing to check")
     chosen = sample(entries, validator.share, context.run_id)
     said = (
         f"all {len(entries)}" if len(chosen) == len(entries) else f"{len(chosen)} of {len(entries)} ({validator.share:.0%})"
-    )
+    ) + (f" (and {len(left_out)} excluded)" if left_out else "")
     evidence: dict[str, Any] = {
         "checked": len(chosen),
-        "indexed": len(entries),
+        "indexed": len(entries) + len(left_out),
+        "excluded": len(left_out),
         "share": validator.share,
         "seed": context.run_id,
         "bytes": sum(entry.bytes for entry in chosen),
@@ -65,6 +71,10 @@ def check(validator: Validator, context: ValidationContext, deadline: Deadline) 
         evidence |= {"wrong": len(wrong), "faults": dict(list(wrong.items())[:NAMED])}
         return Finding(Verdict.FAILED, f"{len(wrong)} of {len(chosen)} files differ: {first[0]} {first[1]}", evidence)
     return Finding(Verdict.PASSED, f"{said} files are as the backup's index lists them", evidence)
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def sample(entries: list[Entry], share: float, seed: str) -> list[Entry]:

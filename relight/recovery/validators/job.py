@@ -15,8 +15,8 @@ def check(validator: Validator, context: ValidationContext, deadline: Deadline) 
     cronjob = Patience().persist(lambda: cluster.get(jobs.BATCH, "CronJob", context.namespace, name), deadline)
     if cronjob is None:
         return Finding(Verdict.COULD_NOT_VERIFY, f"there is no CronJob {context.namespace}/{name} to make a Job from")
-    job = job_from(cronjob, jobs.job_name(validator, context), int(deadline.left))
-    return jobs.run(f"the Job of CronJob {name}", validator, context, deadline, job)
+    place = jobs.place(validator, context)
+    return jobs.run(f"the Job of CronJob {name}", job_from(cronjob, place.job, place.seconds), place, deadline)
 
 
 def job_from(cronjob: Object, name: str, seconds: int) -> Object:

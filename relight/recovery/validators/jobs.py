@@ -13,7 +13,7 @@ from relight.recovery.cluster import Object
 from relight.recovery.images import pinned
 from relight.recovery.objects import containers, pod_spec
 from relight.recovery.patience import Deadline, Patience, poll
-from relight.recovery.validators.context import Finding, ValidationContext
+from relight.recovery.validators.context import Finding, Place, ValidationContext
 from relight.recovery.validators.logs import redacted_tail
 from relight.recovery.validators.ready import waiting_reason
 
@@ -22,18 +22,30 @@ MANAGED = {"app.kubernetes.io/managed-by": "relight"}
 DEFAULT_RESOURCES = {"cpu": "1", "memory": "1Gi"}
 CLEANUP_SECONDS = 4.0
 LEFT_OVER_SECONDS = 600
+MOUNTED = "/claims"
 
 
-def run(what: str, validator: Validator, context: ValidationContext, deadline: Deadline, job: Object) -> Finding:
+def run(what: str, job: Object, place: Place, deadline: Deadline) -> Finding:
     """The Job's end as a verdict. ``what``: the Job in words, ``the command``. Raises what the cluster raises."""
     images = [str(item.get("image", "")) for item in containers(pod_spec(job) or {})]
-    if moving := [image for image in images if not pinned(image) and not context.development]:
+    if moving := [image for image in images if not pinned(image) and not place.development]:
         return Finding(Verdict.COULD_NOT_VERIFY, f"image {moving[0]} is a tag: what would run is not what was planned")
     try:
-        Patience().persist(lambda: _create(context, job), deadline)
-        return _outcome(what, validator, context, job, deadline, {"images": images})
+        Patience().persist(lambda: _create(place, job), deadline)
+        return _outcome(what, job, place, deadline, {"images": images})
     finally:
-        _delete(context, job["metadata"]["name"])
+        _delete(place, job["metadata"]["name"])
+
+
+def place(validator: Validator, context: ValidationContext) -> Place:
+    """A validator's own Job: named after the run and the attempt."""
+    return Place(
+        cluster=context.cluster,
+        namespace=context.namespace,
+        job=named(validator.name, context.run_id, context.attempt, validator.name),
+        seconds=validator.deadline,
+        development=context.development,
+    )
 
 
 def once(job: Object, seconds: int) -> Object:
@@ -54,38 +66,56 @@ def _pinned_resources(given: Object) -> Object:
     return {**given, "requests": dict(exact), "limits": dict(exact)}
 
 
-def job_name(validator: Validator, context: ValidationContext) -> str:
-    """The same for a repeated delivery of one attempt."""
-    seed = f"{context.run_id}\0{context.attempt}\0{validator.name}"
-    return f"relight-{validator.name}-{hashlib.sha256(seed.encode()).hexdigest()[:8]}"
+def job_of(place: Place, image: str, command: tuple[str, ...], claims: tuple[str, ...], secret: str | None) -> Object:
+    """A Job of one container, its claims at ``/claims/<claim>``; it holds no token of the cluster's and gains no rights."""
+    names = {name: f"claim-{i}" for i, name in enumerate(claims)}
+    reading = {"readOnly": True} if place.read_only else {}
+    container: Object = {
+        "name": "main",
+        "image": image,
+        "command": list(command),
+        "volumeMounts": [{"name": at, "mountPath": f"{MOUNTED}/{name}", **reading} for name, at in names.items()],
+        "securityContext": {"allowPrivilegeEscalation": False},
+        "envFrom": [{"secretRef": {"name": secret}}] if secret else [],
+    }
+    volumes = [{"name": at, "persistentVolumeClaim": {"claimName": name, **reading}} for name, at in names.items()]
+    pod: Object = {"containers": [container], "volumes": volumes, "automountServiceAccountToken": False}
+    metadata = {"name": place.job, "namespace": place.namespace, "labels": dict(MANAGED)}
+    return once(
+        {"apiVersion": BATCH, "kind": "Job", "metadata": metadata, "spec": {"template": {"spec": pod}}}, place.seconds
+    )
 
 
-def _create(context: ValidationContext, job: Object) -> None:
+def named(name: str, *seed: object) -> str:
+    """A Job's name: the same for a repeated delivery of what ``seed`` names."""
+    digest = hashlib.sha256("\0".join(map(str, seed)).encode()).hexdigest()
+    return f"relight-{name}-{digest[:8]}"
+
+
+def _create(place: Place, job: Object) -> None:
     try:
-        context.cluster.create(job)
+        place.cluster.create(job)
     except Conflict:
-        if context.cluster.get(BATCH, "Job", context.namespace, job["metadata"]["name"]) is None:
+        if place.cluster.get(BATCH, "Job", place.namespace, job["metadata"]["name"]) is None:
             raise
 
 
-def _delete(context: ValidationContext, name: str) -> None:
+def _delete(place: Place, name: str) -> None:
     try:
         Patience(tries=3).persist(
-            lambda: context.cluster.delete(BATCH, "Job", context.namespace, name), Deadline.after(CLEANUP_SECONDS)
+            lambda: place.cluster.delete(BATCH, "Job", place.namespace, name), Deadline.after(CLEANUP_SECONDS)
         )
     except RelightError:
         return  # its own deadline and time to live end it
 
 
-def _outcome(
-    what: str, validator: Validator, context: ValidationContext, job: Object, deadline: Deadline, facts: dict[str, Any]
-) -> Finding:
+def _outcome(what: str, job: Object, place: Place, deadline: Deadline, facts: dict[str, Any]) -> Finding:
     name = job["metadata"]["name"]
     last: list[RelightError | Object] = []
 
     def ask() -> Object | None:
         try:
-            now = context.cluster.get(BATCH, "Job", context.namespace, name)
+            now = place.cluster.get(BATCH, "Job", place.namespace, name)
         except RetryableError as error:
             last[:] = [error]
             return None
@@ -95,8 +125,8 @@ def _outcome(
     end = poll(ask, deadline)
     if end is None and isinstance(last[0], RelightError):
         return Finding(Verdict.COULD_NOT_VERIFY, f"{what} could not be watched: {type(last[0]).__name__}: {last[0]}")
-    evidence = _evidence(context, name) | {"job": name} | facts
-    return Finding(*_verdict(what, end, evidence, validator), evidence)
+    evidence = _evidence(place, name) | {"job": name} | facts
+    return Finding(*_verdict(what, end, evidence, place), evidence)
 
 
 def _ended(job: Object) -> Object | None:
@@ -104,11 +134,11 @@ def _ended(job: Object) -> Object | None:
     return next((item for item in conditions if item["type"] in ("Complete", "Failed") and item["status"] == "True"), None)
 
 
-def _verdict(what: str, end: Object | None, evidence: dict[str, Any], validator: Validator) -> tuple[Verdict, str]:
+def _verdict(what: str, end: Object | None, evidence: dict[str, Any], place: Place) -> tuple[Verdict, str]:
     code = evidence.get("exit_code")
     if end is None or end.get("reason") == "DeadlineExceeded":
         why = evidence.get("waiting")
-        return Verdict.TIMED_OUT, f"{what} did not end within {validator.deadline} s" + (f": {why}" if why else "")
+        return Verdict.TIMED_OUT, f"{what} did not end within {place.seconds} s" + (f": {why}" if why else "")
     if end["type"] == "Gone":
         return Verdict.COULD_NOT_VERIFY, f"{what} was deleted by somebody else before it ended"
     if end["type"] == "Complete":
@@ -117,17 +147,17 @@ def _verdict(what: str, end: Object | None, evidence: dict[str, Any], validator:
     return Verdict.FAILED, f"{what} failed: {said}"
 
 
-def _evidence(context: ValidationContext, name: str) -> dict[str, Any]:
+def _evidence(place: Place, name: str) -> dict[str, Any]:
     """Exit status and log tail of the Job's last pod, as far as the cluster tells."""
     try:
-        pods = context.cluster.list("v1", "Pod", context.namespace, labels=f"job-name={name}")
+        pods = place.cluster.list("v1", "Pod", place.namespace, labels=f"job-name={name}")
     except RelightError as error:
         return {"pods": f"could not be asked: {type(error).__name__}"}
     if not pods:
         return {"pods": "none"}
     pod = max(pods, key=lambda item: str(item["metadata"].get("creationTimestamp", "")))
     found: dict[str, Any] = {"pod": pod["metadata"]["name"], "exit_code": _exit_code(pod), "waiting": waiting_reason(pod)}
-    return found | {"log": redacted_tail(context.cluster, context.namespace, pod)}
+    return found | {"log": redacted_tail(place.cluster, place.namespace, pod)}
 
 
 def _exit_code(pod: Object) -> int | None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from relight.config import Validator
 from relight.model import Verdict
 from relight.recovery.patience import Deadline
-from relight.recovery.validators import command, jobs
+from relight.recovery.validators import jobs
 from relight.recovery.validators.claims import NotReadable, file_in
 from relight.recovery.validators.context import Finding, ValidationContext
 
@@ -98,8 +98,9 @@ def _opened(file: Path, deadline: Deadline) -> Iterator[sqlite3.Connection]:
 
 # ---------------------------------------------------------------- PostgreSQL
 def _postgres(validator: Validator, context: ValidationContext, deadline: Deadline) -> Finding:
-    job = command.job_of(validator, context, (*PSQL, validator.query or ""), int(deadline.left))
-    found = jobs.run("the query", validator, context, deadline, job)
+    place = jobs.place(validator, context)
+    job = jobs.job_of(place, validator.image or "", (*PSQL, validator.query or ""), (), validator.secret)
+    found = jobs.run("the query", job, place, deadline)
     if found.verdict != Verdict.PASSED:
         return found
     rows = [(line,) for line in str(found.evidence.get("log", "")).splitlines() if line.strip()]
