@@ -10,7 +10,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import plans, volumes
+from benchmarks import plans, starts, volumes
 from benchmarks.table import Row
 
 
@@ -20,6 +20,7 @@ def measure(megabytes: int) -> Iterator[Row]:
     else:
         yield from volumes.rows(megabytes)
     yield from plans.rows()
+    yield from starts.rows()
 
 
 def show(rows: list[Row]) -> None:
