@@ -80,6 +80,15 @@ class Validator(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention(Strict):
+    """How many backups ``relight backup prune`` keeps: the ``latest``, and the last of each of so many days and weeks."""
+
+    latest: Positive = 3
+    daily: Annotated[int, Ge(0)] = 14
+    weekly: Annotated[int, Ge(0)] = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hook(Strict):
     """A command of the app's own, run as a Job at the moment ``when``; its claims are writable at ``/claims/<claim>``."""
 
@@ -135,6 +144,7 @@ class App(Strict):
     validators: Annotated[tuple[Validator, ...], MinLen(1)]
     hooks: tuple[Hook, ...] = ()
     quiesce: bool = False
+    retention: Retention = field(default_factory=Retention)
     promote: tuple[PromoteAction, ...] = ()
     quarantine: Quarantine = field(default_factory=Quarantine)
     drill: Drill = field(default_factory=Drill)

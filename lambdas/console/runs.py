@@ -97,7 +97,7 @@ def listed(desk: Desk, call: Call) -> dict[str, Any]:
     apps = [parameters.app(named)] if named else parameters.apps()
     records = [record for app in apps for run_id in desk.table.runs(app.name) if (record := desk.table.run(run_id))]
     records = [ended(desk, decode(record["run"], Run), record) for record in records]
-    rows = [{**_head(record), "app": record["run"]["app"], "mode": record["run"]["mode"]} for record in records]
+    rows = [{**_head(record), **_proof(record)} for record in records]
     return {"runs": sorted(rows, key=lambda row: str(row["started_at"]), reverse=True)}
 
 
@@ -135,6 +135,13 @@ def _head(record: dict[str, Any]) -> dict[str, Any]:
     run = record["run"]
     shown = {name: record.get(name) for name in ("phase", "outcome", "summary")}
     return {"run_id": run["run_id"], "started_at": run["started_at"], "status": record.get("status", "running"), **shown}
+
+
+def _proof(record: dict[str, Any]) -> dict[str, Any]:
+    """What a list says of a run besides: which backup it took, and what its validation came to."""
+    facts = {name: json.loads(record.get(name) or "{}") for name in ("plan", "validation")}
+    shown = {"backup_id": facts["plan"].get("backup_id"), "verdict": facts["validation"].get("verdict")}
+    return {"app": record["run"]["app"], "mode": record["run"]["mode"], **shown}
 
 
 def _checks(facts: dict[str, Any]) -> list[Any]:

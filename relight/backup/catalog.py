@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 
 from relight.adapters.s3 import S3, join
@@ -23,7 +24,7 @@ LATEST_VALID, LATEST_PROVEN, RANDOM = "latest_valid", "latest_proven", "random"
 class BackupSummary:
     """One backup in a list. ``created_at`` is None and ``problem`` says why, where the metadata cannot be read.
 
-    ``bytes``: of all its objects, as stored. ``committed``: metadata.json is there.
+    ``bytes``: of all its objects, as stored. ``committed``: metadata.json is there. ``modified``: of its youngest.
     """
 
     uri: str
@@ -33,6 +34,7 @@ class BackupSummary:
     created_at: str | None = None
     app: str = ""
     problem: str = ""
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +59,19 @@ def list_backups(store: S3, storage: str) -> list[BackupSummary]:
     """Every backup below ``<storage>/backups/``, newest first, unreadable and uncommitted ones last. Raises what S3 does."""
     sizes: dict[str, int] = {}
     committed: set[str] = set()
+    touched: dict[str, datetime] = {}
     root = join(storage, "backups")
     for found in store.list(f"{root}/"):
         backup_id, _, name = found.uri.removeprefix(f"{root}/").partition("/")
         if name and BACKUP_ID.fullmatch(backup_id):
             sizes[backup_id] = sizes.get(backup_id, 0) + found.size
             committed |= {backup_id} if name == metadata.NAME else set()
+            if found.modified:
+                touched[backup_id] = max(found.modified, touched.get(backup_id, found.modified))
 
     def summary(backup_id: str) -> BackupSummary:
-        return _summary(store, join(root, backup_id), backup_id, sizes[backup_id], backup_id in committed)
+        made = _summary(store, join(root, backup_id), backup_id, sizes[backup_id], backup_id in committed)
+        return replace(made, modified=touched.get(backup_id))
 
     return sorted(ordered(summary, sorted(sizes), THREADS), key=_newest_first)
 

@@ -17,6 +17,7 @@ from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
 from relight.cli import exits
 from relight.cli.output import table, toned
+from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
 from relight.config import App
 from relight.errors import RequestInvalid
@@ -167,4 +168,5 @@ def backups(session: Session, app: AppOption = None) -> None:
 
 group.callback()(with_session(backup))
 group.command("verify")(with_session(check))
+group.command("prune")(with_session(prune))
 group.command("list")(with_session(backups))  # under the other name that people try
