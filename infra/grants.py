@@ -129,6 +129,7 @@ RECORD = (
     Grant("s3:ListBucket", "the evidence bucket", "the number of the next receipt"),
 )
 HAND_OVER = Grant("dynamodb:PutItem", "the table", "the task that somebody else ends, and its token")
+RUNNER_LEASE = Grant("dynamodb:PutItem", "the table", "how long a runner lives that is production, or is no more")
 FRESHNESS = (
     Grant("s3:GetObject", "signal pointers", "signals: when the app last published"),
     Grant("s3:GetObject", "metadata of backups", "signals: how old the newest backup is"),
@@ -172,16 +173,19 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         APP,
         HAND_OVER,
         Grant("sns:Publish", "the topic", "people hear that a decision is wanted; never its token"),
+        Grant("states:SendTaskSuccess", "everything", f"a decision that came before a retry ends it; {NO_NARROWER}"),
     ),
     "promote": (*RECORD, APP, HAND_OVER, LIST, MOVE, RUNNERS, RETAG),
-    "serve": (*RECORD, HAND_OVER),
-    "failback": (*RECORD, LIST, MOVE),
+    "serve": (*RECORD, HAND_OVER, RETAG),
+    "failback": (*RECORD, LIST, MOVE, RUNNER_LEASE, RETAG),
     "teardown": (
         *RECORD,
         LIST,
         MOVE,
         RUNNERS,
         TERMINATE,
+        RUNNER_LEASE,
+        RETAG,
         Grant("dynamodb:DeleteItem", "the table", "lease and pending tokens are given back"),
     ),
     "report": (

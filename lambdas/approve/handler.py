@@ -1,13 +1,16 @@
 """Approve: asks people for the decision. The token stays in the table; the message names the run, never the token."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from relight.adapters import parameters
 from relight.adapters.notify import Notifier
 from relight.adapters.table import Approval
+from relight.adapters.workflow import Workflow
 from relight.config import App
-from relight.evidence.step import Step, step
+from relight.errors import RelightError, TaskGone
+from relight.evidence.step import Step, log, step
 from relight.model import Mode, Phase, PlanRef, Runner, Validation, now
 from relight.times import from_epoch
 
@@ -20,8 +23,28 @@ def handler(event: dict[str, Any], context: object) -> Any:
         asked = Approval(token=this.token, evidence_hash=validation.evidence_hash, requested_at=now(), expires_at=until)
         this.table.ask_approval(this.run.run_id, asked)
         answer = this.hand_over("a person")
-        Notifier(this.settings.topic).publish(*message(this, parameters.app(this.run.app), plan, validation, until))
+        if decided(this):
+            return answer
+        tell(this, *message(this, parameters.app(this.run.app), plan, validation, until))
         return answer
+
+
+def decided(this: Step) -> bool:
+    """A person who answered an earlier try, whose token nobody waits for any more, is not asked again."""
+    approval = this.table.approval(this.run.run_id)
+    if approval is None or approval.decision is None:
+        return False
+    with suppress(TaskGone):
+        Workflow().succeed(this.token, approval.decision)
+    return True
+
+
+def tell(this: Step, subject: str, text: str) -> None:
+    """That nobody could be told must not end a recovery that waits for its approval: the console shows it too."""
+    try:
+        Notifier(this.settings.topic).publish(subject, text)
+    except RelightError as error:
+        log.error("nobody was told that a decision is wanted; relight status shows it", extra={"error": str(error)})
 
 
 def message(this: Step, app: App, plan: PlanRef, validation: Validation, until: int) -> tuple[str, str]:

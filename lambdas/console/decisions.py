@@ -65,20 +65,23 @@ def decide(desk: Desk, run: Run, approval: Approval, decided: Decided, caller: s
         raise ApprovalExpired(f"run {run.run_id}", "its approval window has closed", "start another run")
     wanted = Decision(decided=decided, approver=caller, decided_at=now(), evidence_hash=approval.evidence_hash, **more)
     kept = desk.table.decide(run.run_id, wanted)
-    if (kept.decided, kept.approver, kept.evidence_hash) != (decided, caller, approval.evidence_hash):
+    ours = (kept.decided, kept.approver, kept.evidence_hash) == (decided, caller, approval.evidence_hash)
+    deliver(desk, run, approval, kept, new=ours and approval.decision is None)
+    if not ours:
         raise AlreadyDecided(
             f"run {run.run_id}", f"{kept.decided} by {kept.approver} at {kept.decided_at}", "nothing changed"
         )
-    deliver(desk, run, approval, kept)
     return {"run_id": run.run_id, "decision": encode(kept)}
 
 
-def deliver(desk: Desk, run: Run, approval: Approval, decision: Decision) -> None:
-    """Raises ApprovalExpired when nobody waits for a new decision; one that was delivered before is no error."""
+def deliver(desk: Desk, run: Run, approval: Approval, decision: Decision, *, new: bool) -> None:
+    """Raises ApprovalExpired when nobody waits for a new decision. One on record is delivered again: its first delivery may
+    have been lost, and that it was not is no error.
+    """
     try:
         desk.workflow.succeed(approval.token, decision)
     except TaskGone:
-        if approval.decision is None:
+        if new:
             raise ApprovalExpired(
                 f"run {run.run_id}", "it no longer waits for a decision", "relight status shows why"
             ) from None

@@ -1,12 +1,15 @@
 """Failback: verifies that only the frozen site published since the promotion, then hands the pointers back."""
 
+from contextlib import suppress
 from typing import Any
 
 from relight import pointers
+from relight.adapters.compute import Compute
 from relight.adapters.table import PointerMove
-from relight.errors import Diverged
+from relight.errors import Diverged, LeaseLost
 from relight.evidence.step import Step, step
-from relight.model import Frozen, HandBack, Phase
+from relight.model import ActionResult, Frozen, HandBack, Phase, Runner
+from relight.production import HANDED_BACK, live_for
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
@@ -16,8 +19,15 @@ def handler(event: dict[str, Any], context: object) -> Any:
                 f"failback of {now.run.app}: {'; '.join(found)}; the runner stays, as production, until its expiry; "
                 "reconcile the two, then give it up with relight destroy"
             )
-        moves = now.table.pointers(now.run.run_id)
-        return now.answer(HandBack(actions=tuple(pointers.move_back(now.store, now.run, move) for move in moves)))
+        actions = tuple(hand_back(now, move) for move in now.table.pointers(now.run.run_id))
+        with suppress(LeaseLost):  # another run has the app: this one's runner is still production no more
+            live_for(now, Compute(), now.given("launch", Runner), HANDED_BACK, promoted=False)
+        return now.answer(HandBack(actions=actions))
+
+
+def hand_back(now: Step, move: PointerMove) -> ActionResult:
+    now.table.note_returning(now.run.run_id, move)
+    return pointers.move_back(now.store, now.run, move)
 
 
 def divergence(now: Step, frozen: Frozen) -> list[str]:
@@ -27,6 +37,6 @@ def divergence(now: Step, frozen: Frozen) -> list[str]:
 
 
 def _moved(now: Step, move: PointerMove) -> str | None:
-    if pointers.ours(now.store, move) or (now.attempt and pointers.handed_back(now.store, now.run, move)):
+    if pointers.ours(now.store, move) or (move.returning and pointers.handed_back(now.store, now.run, move)):
         return None
     return f"{move.uri} was moved by somebody else"

@@ -1,13 +1,15 @@
-"""Serve: the runner is production. The token waits in the table until somebody asks for failback."""
+"""Serve: the runner is production, and may live so long. The token waits in the table until somebody asks for failback."""
 
 from typing import Any
 
+from relight.adapters.compute import Compute
 from relight.evidence.step import step
-from relight.model import Phase, PlanRef
+from relight.model import Phase, PlanRef, Runner
+from relight.production import live_for
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
     with step(Phase.SERVE, event) as now:
-        now.given("plan", PlanRef)
-        now.table.update_lease(now.run, promoted=True)
+        plan, runner = now.given("plan", PlanRef), now.given("launch", Runner)
+        live_for(now, Compute(), runner, plan.deadlines.serve, promoted=True)
         return now.hand_over("whoever asks for failback")

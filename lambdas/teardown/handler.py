@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdas.teardown.keep import keeps
+from lambdas.teardown.keep import keeps, serving
 from relight import pointers
 from relight.adapters.compute import Compute, Instance
 from relight.adapters.table import Lease, PointerMove
 from relight.errors import LeaseLost, PointerMoved, RunnerStillThere
-from relight.evidence.step import Step, step
-from relight.model import ActionResult, Cleared, HandBack, Phase, Promotion, Tag
+from relight.evidence.step import Step, log, step
+from relight.model import ActionResult, Cleared, Phase, PlanRef, Runner, Tag
+from relight.production import live_for
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
@@ -24,9 +25,10 @@ class Teardown:
 
     def clear(self) -> Cleared:
         """Raises RunnerStillThere while a terminated runner is not yet on its way out."""
-        kept = keeps(self.now)
-        undone = () if self.now.maybe("promotion", Promotion) or self.now.maybe("handback", HandBack) else self._undo()
-        return self._hold(undone) if kept else self._end(undone)
+        if serving(self.now) and (left := self._left()):
+            return self._keep_production(left)
+        undone = () if self.now.payload.get("promotion") else self._undo()
+        return self._hold(undone) if keeps(self.now) else self._end(undone)
 
     def _undo(self) -> tuple[ActionResult, ...]:
         """Pointers of a promotion that did not complete. One that somebody else moved stays, and is reported."""
@@ -38,13 +40,28 @@ class Teardown:
         except PointerMoved as error:
             return ActionResult(action=move.name, target=move.uri, done=False, detail=str(error))
 
+    def _keep_production(self, left: tuple[str, ...]) -> Cleared:
+        """Also without the app's lease, or when Serve could not say it: what pointers lead to must not end by itself."""
+        now, lease = self.now, self.now.table.lease(self.now.run.app)
+        try:
+            if lease and lease.run_id == now.run.run_id and lease.promoted:
+                now.table.update_lease(now.run, held=True)
+            else:
+                seconds = now.given("plan", PlanRef).deadlines.serve
+                live_for(now, self.compute, now.given("launch", Runner), seconds, held=True, promoted=True)
+        except LeaseLost as error:
+            log.error("production is kept, and the app's lease is not this run's", extra={"error": str(error)})
+        return Cleared(terminated=(), left=left, lease_released=False, held=True)
+
+    def _left(self) -> tuple[str, ...]:
+        return tuple(one.instance_id for one in self._runners() if one.live)
+
     def _hold(self, undone: tuple[ActionResult, ...]) -> Cleared:
-        left = tuple(one.instance_id for one in self._runners() if one.live)
         try:
             self.now.table.update_lease(self.now.run, held=True)
         except LeaseLost:
             return self._end(undone)  # another run has the app: nobody could take this runner on
-        return Cleared(terminated=(), left=left, lease_released=False, undone=undone, held=True)
+        return Cleared(terminated=(), left=self._left(), lease_released=False, undone=undone, held=True)
 
     def _end(self, undone: tuple[ActionResult, ...]) -> Cleared:
         going = [one.instance_id for one in self._runners()] + self._named_by_lease()

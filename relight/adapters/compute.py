@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relight.adapters.calls import Refused, call
-from relight.errors import CapacityUnavailable
+from relight.errors import CapacityUnavailable, Conflict, RelightError
 from relight.model import Tag, timestamp
 
 # "Not here, not now": the next rung of the ladder may have what this one lacks.
@@ -22,6 +22,7 @@ NO_CAPACITY = {
     "UnsupportedOperation",
     "InvalidInstanceType",
 }
+LAUNCHED_BEFORE = {"IdempotentParameterMismatch"}
 GONE = {"InvalidInstanceID.NotFound", "InvalidInstanceID"}
 LIVE = ("pending", "running", "stopping", "stopped")
 
@@ -53,13 +54,14 @@ class Compute:
     def launch(self, template: str, *, instance_type: str, subnet: str, tags: dict[str, str], client_token: str) -> Instance:
         """One instance from the launch template. The same ``client_token`` (at most 64 characters) launches no second one.
 
-        Raises CapacityUnavailable when this type cannot be had in this subnet.
+        Raises CapacityUnavailable when this type cannot be had in this subnet, and Conflict when the token has launched one
+        with other tags, which EC2 does not show yet.
         """
         try:
             answer = call(
                 "ec2",
                 "run_instances",
-                NO_CAPACITY,
+                NO_CAPACITY | LAUNCHED_BEFORE,
                 LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"},
                 InstanceType=instance_type,
                 SubnetId=subnet,
@@ -69,6 +71,8 @@ class Compute:
                 TagSpecifications=[{"ResourceType": kind, "Tags": _tags(tags)} for kind in ("instance", "volume")],
             )
         except Refused as refused:
+            if refused.code in LAUNCHED_BEFORE:
+                raise Conflict(f"launch {client_token}: an earlier try has launched it; looking for it again") from None
             raise CapacityUnavailable(
                 f"{instance_type} in {subnet}: {refused.code}: {refused.message}; the next rung of the ladder is tried"
             ) from None
@@ -94,9 +98,13 @@ class Compute:
         return {one["InstanceType"] for one in answer["InstanceTypeOfferings"]}
 
     def terminate(self, ids: list[str]) -> None:
-        """Idempotent: an instance that is gone is no error. One that is gone does not spare the others."""
-        for instance_id in ids:
-            self._unless_gone("terminate_instances", InstanceIds=[instance_id])
+        """Idempotent: an instance that is gone is no error. One that cannot be ended does not spare the others.
+
+        Raises the first refusal, once all have been tried.
+        """
+        refusals = [refusal for instance_id in ids if (refusal := self._refusal(instance_id))]
+        if refusals:
+            raise refusals[0]
 
     def set_tags(self, instance_id: str, tags: dict[str, str]) -> None:
         """Overwrites tags: a new expiry, or a new run that takes over a held runner."""
@@ -105,6 +113,13 @@ class Compute:
     def set_expiry(self, instance_id: str, expires_at: int) -> None:
         """``expires_at``: epoch seconds; the reaper and the dead man's switch go by it."""
         self.set_tags(instance_id, {Tag.EXPIRES: str(expires_at)})
+
+    def _refusal(self, instance_id: str) -> RelightError | None:
+        try:
+            self._unless_gone("terminate_instances", InstanceIds=[instance_id])
+        except RelightError as error:
+            return error
+        return None
 
     def _unless_gone(self, operation: str, **arguments: Any) -> None:
         try:

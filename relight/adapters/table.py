@@ -64,12 +64,16 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointerMove:
-    """A pointer that a run moves: what it held before (None: it was not there) and what the run puts there, for undo."""
+    """A pointer that a run moves: what it held before (None: it was not there) and what the run puts there, for undo.
+
+    ``returning``: Failback found nothing diverged, and puts back what was there.
+    """
 
     name: str
     uri: str
     before: str | None
     after: str
+    returning: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +208,10 @@ class Table(Items):
         self._try(f"run#{run_id}", f"pointer#{move.name}", encode(move), "attribute_not_exists(pk)", {})
         item = self._get(f"run#{run_id}", f"pointer#{move.name}")
         return decode(item, PointerMove) if item else move
+
+    def note_returning(self, run_id: str, move: PointerMove) -> None:
+        """Before a pointer is put back, so that a repeated Failback does not take its own work for somebody else's."""
+        self._try(f"run#{run_id}", f"pointer#{move.name}", {"returning": True}, "attribute_exists(pk)", {})
 
     def pointers(self, run_id: str) -> list[PointerMove]:
         return [decode(item, PointerMove) for item in self._query(f"run#{run_id}", "pointer#")]

@@ -3,21 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonata import Jsonata
-from jsonata.utils import Utils
 
 from relight import errors
 from relight.config import load
 from relight.model import Phase, RunRequest, encode, run_request
+from tests.flow.asl import ASL, ROOT, STATES, evaluate
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "stepfunctions/recovery.asl.json").read_text(encoding="utf-8")
-ASL: dict[str, Any] = json.loads(TEXT)
-STATES: dict[str, dict[str, Any]] = ASL["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 ENDS = {name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")}
 CALLBACKS = {"Restore", "Validate", "Approve", "Promote", "Serve"}
@@ -60,12 +55,6 @@ def paths(start: str, seen: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         yield here
     for following in {way for way, _ in ways(start)} - set(here):
         yield from paths(following, here)
-
-
-def evaluate(expression: str, **known: Any) -> Any:
-    """An expression's value; the library takes None for undefined, and has a value of its own for null."""
-    given = {name: Utils.NULL_VALUE if value is None else value for name, value in known.items()}
-    return Jsonata(expression.removeprefix("{%").removesuffix("%}").strip()).evaluate(None, given)
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions(ASL))))
@@ -213,9 +202,11 @@ ROUTES = [
     ("Validated", {"validation": PASSED, "request": DRILL | {"rehearse_approval": True}}, ("Approve", None)),
     ("Validated", {"validation": PASSED, "request": {"stop_after": "validate"}}, ("Teardown", "Held")),
     *[
-        ("Validated", {"validation": {"verdict": v}}, ("Teardown", "Failed"))
-        for v in ("FAILED", "TIMED_OUT", "COULD_NOT_VERIFY")
+        ("Validated", {"validation": answer, "request": request}, ("Teardown", "Failed"))
+        for answer in (*({"verdict": v} for v in ("FAILED", "TIMED_OUT", "COULD_NOT_VERIFY", "passed", None)), {}, None)
+        for request in ({}, DRILL)
     ],
+    ("Detected", {"detection": {}}, ("Report", "Healthy")),
     ("Decided", {"approval": {"decided": "approved"}}, ("Promote", None)),
     ("Decided", {"approval": {"decided": "approved"}, "request": DRILL}, ("Teardown", "Succeeded")),
     ("Decided", {"approval": {"decided": "rejected"}}, ("Teardown", "Rejected")),

@@ -15,7 +15,7 @@ from relight import health
 from relight.adapters import aws
 from relight.adapters.s3 import S3
 from relight.config import App, Schedule
-from relight.errors import AccessDenied
+from relight.errors import AccessDenied, RelightError
 from relight.model import Health, Tag, decode
 from relight.settings import function_settings
 from tests.handlers.conftest import APP, World, run
@@ -146,3 +146,20 @@ def test_the_reaper_does_not_end_everything_in_one_go(world: World) -> None:
         runner("1")
     answer = reap({}, None)
     assert (len(answer["reaped"]), len(answer["next_time"])) == (AT_ONCE, 2)
+
+
+def test_an_expiry_in_milliseconds_does_not_make_a_runner_immortal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = runner(str(int(time.time() * 1000)))
+    later = (datetime.now(UTC) + timedelta(days=401)).timestamp()
+    monkeypatch.setattr("lambdas.reap.handler.time.time", lambda: later)
+    assert reap({}, None)["reaped"] == [lost]
+
+
+def test_runners_that_cannot_be_ended_spare_no_other_and_are_told(world: World) -> None:
+    stuck = [runner("1") for _ in range(AT_ONCE)]
+    for one in stuck:
+        aws.client("ec2").modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": True})
+    runner("2")
+    with pytest.raises(RelightError, match="OperationNotPermitted"):
+        reap({}, None)
+    assert set(world.live()) == set(stuck)

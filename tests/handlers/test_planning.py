@@ -1,16 +1,19 @@
-"""What Plan reads is what Plan chose."""
+"""What Plan reads is what Plan chose; what Launch launched it finds again."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lambdas.launch.handler import handler as launch
 from lambdas.plan import bundle
 from lambdas.plan.handler import handler as plan
+from relight.adapters import calls, compute
+from relight.adapters.calls import Refused
 from relight.backup.catalog import Selection, select
-from relight.errors import DigestMismatch
+from relight.errors import Conflict, DigestMismatch
 from tests.handlers.conftest import World, backup, run
-from tests.handlers.test_plan_and_launch import call
+from tests.handlers.test_plan_and_launch import call, planned
 
 
 def test_a_backup_that_changes_between_choice_and_planning_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,3 +28,25 @@ def test_a_backup_that_changes_between_choice_and_planning_is_refused(world: Wor
     with pytest.raises(DigestMismatch, match="the plan was made for"):
         call(plan, run())
     assert world.receipts()[0]["error"]["type"] == "DigestMismatch"
+
+
+def test_an_instance_that_ec2_does_not_show_yet_is_looked_for_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its expiry tag is another at each try, and EC2 takes a client token only with the same tags."""
+    backup(world)
+    given, made = planned(world)
+    real, fresh = calls.call, [True]
+
+    def eventually(service: str, operation: str, expected: Any = (), **arguments: Any) -> Any:
+        if operation == "describe_instances" and fresh:
+            return {"Reservations": []}
+        if operation == "run_instances" and fresh:
+            fresh.clear()
+            assert "IdempotentParameterMismatch" in expected
+            real(service, operation, expected, **arguments)
+            raise Refused({"Error": {"Code": "IdempotentParameterMismatch", "Message": "other parameters"}})
+        return real(service, operation, expected, **arguments)
+
+    monkeypatch.setattr(compute, "call", eventually)
+    with pytest.raises(Conflict, match="looking for it again"):
+        call(launch, given, plan=made, rung=0)
+    assert [call(launch, given, plan=made, rung=0)["instance_id"]] == world.live()

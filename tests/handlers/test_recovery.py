@@ -22,6 +22,7 @@ from relight.errors import RelightError
 from relight.evidence.binding import digest, evidence_hash
 from relight.evidence.verify import verify_copy
 from relight.model import canonical
+from tests.handlers.cast import post
 from tests.handlers.conftest import EVIDENCE, RUN_ID, STORAGE, World, backup, run
 
 POINTER = f"s3://{STORAGE}/app/site/active.json"
@@ -83,17 +84,6 @@ class Recovery:
         self.call(teardown, "cleared", outcome=outcome, failure=failure)
         ending: dict[str, Any] = self.call(report, outcome=outcome, failure=failure)
         return ending
-
-
-def post(what: str, caller: str, run_id: str = RUN_ID, **body: Any) -> tuple[int, dict[str, Any]]:
-    event = {
-        "routeKey": f"POST /runs/{{run_id}}/{what}",
-        "pathParameters": {"run_id": run_id},
-        "body": json.dumps(body),
-        "requestContext": {"authorizer": {"iam": {"userArn": caller}}},
-    }
-    answer = console(event, None)
-    return answer["statusCode"], json.loads(answer["body"])
 
 
 @pytest.fixture
