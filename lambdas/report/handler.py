@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
         now.record.outputs = {"outcome": ended.outcome.value, "summary": ended.summary(), "documents": encode(documents)}
     # After the step: the chain that is signed holds Report's own receipt too.
     key = SigningKey(now.settings.signing_key)
-    closed = close_chain(now.store, now.prefix, now.run, documents, Signer(key.sign, key.public_key_pem))
+    closed = close_chain(now.store, now.prefix, now.run, Signer(key.sign, key.public_key_pem))
     ending = Ending(
         outcome=ended.outcome, summary=ended.summary(), report_uri=documents["report.html"].uri, chain_head=closed.sha256
     )

@@ -36,9 +36,9 @@ class Bench:
             fetch.volumes()
 
     def fetched(self, order: Order) -> Fetch:
-        """What the order names, as it is being fetched."""
+        """What the order names, as it is being fetched; fetched again where that failed and may go well now."""
         with self._lock:
-            if self._fetch is None or self._fetch.order != order:
+            if self._fetch is None or self._fetch.order != order or self._fetch.failed:
                 if self._fetch:
                     self._fetch.discard()
                 self._fetch = Fetch(order, self.store, self.site.staging)

@@ -106,5 +106,5 @@ class Desk:
 
 def one_line(error: Exception) -> str:
     """The error's message as one line; an error that is not ours is a defect, and says so."""
-    text = " ".join(str(error).split())
+    text = " ".join("; ".join([str(error), *getattr(error, "__notes__", ())]).split())
     return text if isinstance(error, RelightError) else f"{text or 'no message'}; a defect of the agent; see its log"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from relight.agent.files import write_atomically
+from relight.agent.logs import log
 
 
 class Expiry:
@@ -15,5 +16,9 @@ class Expiry:
     def follow(self, expires_at: int | None) -> None:
         if expires_at is None or expires_at == self._written:
             return
-        write_atomically(self._file, f"{expires_at}\n".encode())
-        self._written = expires_at
+        try:
+            write_atomically(self._file, f"{expires_at}\n".encode())
+        except OSError as error:  # a full disk: the switch keeps the last good expiry, and tasks are still taken
+            log.error(f"expiry not written, tried again: {error.strerror}", expires_at=expires_at)
+        else:
+            self._written = expires_at

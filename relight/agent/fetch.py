@@ -14,7 +14,7 @@ from relight.agent.logs import log
 from relight.backup.reader import Backup, VolumeStats, open_backup
 from relight.backup.unpack import Limits
 from relight.config import App
-from relight.errors import RequestInvalid, RestoreFailed
+from relight.errors import RequestInvalid, RestoreFailed, RetryableError
 from relight.model import Order, decode, encode
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import OpenedPlan, bind, open_plan
@@ -36,6 +36,12 @@ class Fetch:
         self.backup: Future[Backup] = begin(self._open_backup, "fetch-backup")
         self.recipe: Future[Recipe] = begin(self._recipe, "fetch-manifests")
         self.objects: Future[Planned] = begin(lambda: bind(self.plan.result(), self.recipe.result()), "fetch-objects")
+
+    @property
+    def failed(self) -> bool:
+        """Whether a part failed in a way that may pass: whoever asks next should get another try, not the old error."""
+        parts = (self.plan, self.backup, self.recipe, self.objects, self._volumes)
+        return any(part and part.done() and isinstance(part.exception(), RetryableError) for part in parts)
 
     def volumes(self) -> Future[Unpacked]:
         """The volumes' data, unpacked and verified in a directory of their own; begins when first asked for."""

@@ -64,12 +64,14 @@ class Watch:
 
     def over(self, work: Callable[[], T]) -> T:
         """What the work returns or raises. Raises TaskTimedOut, RunnerLost or TaskGone when it is given up first."""
+        self._look()  # no work is begun for a token that nobody waits for: what stands here may be another run's
         future = begin(work, f"{self._task.phase}-work")
         future.add_done_callback(lambda _: self._wake.set())
         try:
             while not future.done():
-                self._look()
                 self._wake.wait(min(self._interval(), max(self.left(), 0)))
+                if not future.done():
+                    self._look()
             return future.result()
         finally:
             self._over.set()

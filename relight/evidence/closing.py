@@ -23,9 +23,10 @@ class Signer:
     public_key_pem: Callable[[], str]
 
 
-def close_chain(store: S3, prefix: str, run: Run, documents: dict[str, Artifact], signer: Signer) -> Artifact:
-    """Writes ``chain.json``: every receipt and closing document by digest, signed. Closing again covers what came since."""
-    signed = head(run, chain(store, prefix), documents)
+def close_chain(store: S3, prefix: str, run: Run, signer: Signer) -> Artifact:
+    """Writes ``chain.json``: everything that the run left, by digest, signed. Closing again covers what came since."""
+    links = chain(store, prefix)
+    signed = head(run, links, documents(store, prefix, {link.uri for link in links}))
     signature = signer.sign(bytes.fromhex(digest(canonical(signed))))
     proof = {
         "algorithm": signature.algorithm,
@@ -37,7 +38,13 @@ def close_chain(store: S3, prefix: str, run: Run, documents: dict[str, Artifact]
     return Artifact(uri=uri, sha256=digest(data))
 
 
-def head(run: Run, links: list[Link], documents: dict[str, Artifact]) -> dict[str, Any]:
+def documents(store: S3, prefix: str, receipts: set[str]) -> dict[str, str]:
+    """The sha256 of all else below the prefix, by its path: plan, ledgers, checks, report."""
+    uris = {info.uri for info in store.list(f"{prefix}/")} - receipts - {join(prefix, NAME)}
+    return {uri.removeprefix(f"{prefix}/"): digest(store.get(uri)) for uri in sorted(uris)}
+
+
+def head(run: Run, links: list[Link], documents: dict[str, str]) -> dict[str, Any]:
     """What the signature covers. ``head`` is the digest of the last receipt."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -45,6 +52,6 @@ def head(run: Run, links: list[Link], documents: dict[str, Artifact]) -> dict[st
         "app": run.app,
         "closed_at": now(),
         "receipts": [{"name": link.uri.rsplit("/", 1)[-1], "sha256": link.sha256} for link in links],
-        "documents": {name: one.sha256 for name, one in documents.items()},
+        "documents": documents,
         "head": links[-1].sha256 if links else None,
     }

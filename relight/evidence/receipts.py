@@ -41,7 +41,7 @@ class Link:
         """Raises EvidenceBroken when the stored bytes are not a JSON object."""
         try:
             return msgspec.json.decode(self.data, type=dict[str, Any])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EvidenceBroken(
                 f"{self.uri}: not a receipt ({error}); the evidence is damaged; verify the run's copy"
             ) from None

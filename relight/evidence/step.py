@@ -109,7 +109,7 @@ def step(phase: Phase, event: dict[str, Any]) -> Iterator[Step]:
                 prefix=prefix, settings=settings, record=record,
             )  # fmt: skip
     except Exception as error:
-        said = scrub(f"{type(error).__name__}: {error}", (token,))
+        said = scrub("; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]), (token,))
         status.ended("failed", said)
         log.error("failed", extra={"error": said})
         raise

@@ -1,6 +1,6 @@
 """Offline check of a copy of a run's evidence: no AWS, no network, nothing but the files and, if given, the known key."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from relight.evidence.receipts import Link, link_up
 from relight.model import canonical
 
 Files = dict[str, bytes]
+PARTS, PROOF = {"signed", "signature"}, {"algorithm", "value", "public_key"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +39,16 @@ def verify_copy(source: Path | str, public_key_pem: str | None = None) -> list[F
     links = link_up(files)
     if not links:
         return [Finding(object=str(source), problem="holds no receipts", fix="name the directory or prefix of one run")]
-    return [*_receipts(links), *_closed(files, links, public_key_pem)]
+    return [*_receipts(links), *_closed(files, public_key_pem)]
 
 
 def _from_directory(source: Path) -> Files:
-    return {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.is_file()}
+    return {str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob("*")) if path.is_file()}
 
 
 def _from_store(source: str) -> Files:
     store, prefix = S3(), f"{source.rstrip('/')}/"
-    names = [info.uri.removeprefix(prefix) for info in store.list(prefix)]
-    return {name: store.get(prefix + name) for name in names if "/" not in name}
+    return {info.uri.removeprefix(prefix): store.get(info.uri) for info in store.list(prefix)}
 
 
 def _receipts(links: list[Link]) -> Iterator[Finding]:
@@ -73,8 +73,8 @@ def _receipts(links: list[Link]) -> Iterator[Finding]:
         yield Finding(object="receipts", problem=f"number(s) {', '.join(f'{gap:02d}' for gap in gaps)} are missing")
 
 
-def _closed(files: Files, links: list[Link], trusted: str | None) -> Iterator[Finding]:
-    """The closing list names exactly these receipts and documents, and its signature holds."""
+def _closed(files: Files, trusted: str | None) -> Iterator[Finding]:
+    """The closing list names exactly these files, and its signature holds."""
     if closing.NAME not in files:
         yield Finding(object=closing.NAME, problem="is missing: the run's Report did not close its evidence")
         return
@@ -83,24 +83,27 @@ def _closed(files: Files, links: list[Link], trusted: str | None) -> Iterator[Fi
         signed, proof = document["signed"], document["signature"]
         listed = {row["name"]: row["sha256"] for row in signed["receipts"]} | dict(signed["documents"])
         value, key = b64decode(proof["value"], validate=True), str(proof["public_key"])
+        edited = canonical(document) != files[closing.NAME] or b64encode(value).decode() != proof["value"]
+        edited = edited or (set(document), set(proof)) != (PARTS, PROOF)
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         yield Finding(object=closing.NAME, problem=f"is not a closing list ({type(error).__name__}: {error})")
         return
-    here = {name: digest(data) for name, data in files.items() if name != closing.NAME}
-    yield from _listed(listed, here, {link.uri.rsplit("/", 1)[-1] for link in links})
+    if edited:
+        yield Finding(object=closing.NAME, problem="is not as it was written: it was edited")
+    yield from _listed(listed, {name: digest(data) for name, data in files.items() if name != closing.NAME})
     if trusted is not None and trusted.split() != key.split():
         yield Finding(object=closing.NAME, problem="is signed with another key than the one given")
     if not _signature_holds(trusted or key, str(proof.get("algorithm")), value, bytes.fromhex(digest(canonical(signed)))):
         yield Finding(object=closing.NAME, problem="its signature does not verify")
 
 
-def _listed(listed: dict[str, str], here: dict[str, str], receipts: set[str]) -> Iterator[Finding]:
+def _listed(listed: dict[str, str], here: dict[str, str]) -> Iterator[Finding]:
     for name, sha256 in listed.items():
         if name not in here:
             yield Finding(object=name, problem="is listed but missing")
         elif here[name] != sha256:
             yield Finding(object=name, problem="is not what was signed: its sha256 differs")
-    for name in sorted(receipts - set(listed)):
+    for name in sorted(set(here) - set(listed)):
         yield Finding(object=name, problem="is not on the signed list: it was added, or written after the run was closed")
 
 
@@ -108,10 +111,12 @@ def _signature_holds(pem: str, algorithm: str, value: bytes, data: bytes) -> boo
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
     try:
         key = load_pem_public_key(pem.encode())
+        if key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode().split() != pem.split():
+            return False
         if isinstance(key, ec.EllipticCurvePublicKey) and algorithm == "ECDSA_SHA_256":
             key.verify(value, data, ec.ECDSA(SHA256()))
         elif isinstance(key, rsa.RSAPublicKey) and algorithm == "RSASSA_PSS_SHA_256":

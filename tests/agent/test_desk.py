@@ -152,10 +152,21 @@ def test_a_task_already_past_its_deadline_is_answered_as_timed_out(tmp_path: Pat
 
 
 def test_when_nobody_waits_any_more_the_work_is_dropped_quietly(tmp_path: Path) -> None:
-    line, worker = RecordingLine(gone=frozenset({TOKEN})), Worker(seconds=30)
-    desk(tmp_path, line, worker).take(a_task(), an_order())
-    assert worker.quit.wait(2)
+    line, worker = RecordingLine(), Worker(seconds=30)
+    desk(tmp_path, line, worker).take(a_task(heartbeat=3), an_order())
+    eventually(lambda: worker.times)
+    line.gone = frozenset({TOKEN})
+    assert worker.quit.wait(3)
     assert line.answers == [] and not list((tmp_path / "tasks").glob("*"))
+
+
+def test_nothing_is_begun_for_a_token_that_nobody_waits_for(tmp_path: Path) -> None:
+    """What was left in the mailbox by an earlier run must not touch what stands here now."""
+    line, worker = RecordingLine(gone=frozenset({TOKEN})), Worker()
+    at = desk(tmp_path, line, worker)
+    at.take(a_task(), an_order())
+    at._taken[TOKEN][0].join(5)
+    assert worker.times == 0 and line.answers == []
 
 
 def test_stopping_the_agent_answers_runner_lost_for_the_task_at_work(tmp_path: Path) -> None:

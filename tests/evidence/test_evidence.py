@@ -1,6 +1,5 @@
 """Receipts and what proves them: written once, also for failures, without secrets, and checkable from a copy alone."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from relight.evidence.receipts import chain, recorded
 from relight.evidence.report import Ended, build
 from relight.evidence.scrub import REMOVED, scrub
 from relight.evidence.verify import verify_copy
-from relight.model import Artifact, Failure, Outcome, Phase, Run, canonical
+from relight.model import Failure, Outcome, Phase, Run, canonical
 from tests.support import memory_aws, own_clients
 
 PREFIX = "s3://evidence/ledger/run-1"
@@ -149,10 +148,11 @@ def copy(store: S3, tmp_path: Path) -> Path:
     for phase in (Phase.DETECT, Phase.PLAN, Phase.TEARDOWN, Phase.REPORT):
         leave(store, phase)
     store.put(f"{PREFIX}/report.json", b"{}")
-    report = Artifact(uri=f"{PREFIX}/report.json", sha256=hashlib.sha256(b"{}").hexdigest())
-    close_chain(store, PREFIX, RUN, {"report.json": report}, signer())
+    store.put(f"{PREFIX}/artifacts/ledger.jsonl", b'{"fate":"created"}\n')
+    close_chain(store, PREFIX, RUN, signer())
+    (tmp_path / "artifacts").mkdir()
     for info in store.list(f"{PREFIX}/"):
-        (tmp_path / info.uri.rsplit("/", 1)[-1]).write_bytes(store.get(info.uri))
+        (tmp_path / info.uri.removeprefix(f"{PREFIX}/")).write_bytes(store.get(info.uri))
     return tmp_path
 
 
@@ -184,6 +184,10 @@ def edit(copy: Path, name: str, change: Any) -> None:
         (lambda c: (c / "05-promote.json").write_bytes(b"{}"), "05-promote.json: is not on the signed list"),
         (lambda c: (c / "02-plan.json").write_bytes(b"{"), "02-plan.json: is not JSON"),
         (lambda c: (c / "report.json").write_bytes(b"{ }"), "report.json: is not what was signed"),
+        (lambda c: (c / "artifacts/ledger.jsonl").write_bytes(b""), "artifacts/ledger.jsonl: is not what was signed"),
+        (lambda c: (c / "artifacts/ledger.jsonl").unlink(), "artifacts/ledger.jsonl: is listed but missing"),
+        (lambda c: (c / "artifacts/more.json").write_bytes(b""), "artifacts/more.json: is not on the signed list"),
+        (lambda c: edit(c, "chain.json", lambda b: b.update(note="trust me")), "chain.json: is not as it was written"),
         (lambda c: (c / "chain.json").unlink(), "chain.json: is missing"),
         (lambda c: (c / "chain.json").write_bytes(b"[]"), "chain.json: is not a closing list"),
         (lambda c: edit(c, "chain.json", lambda b: b["signed"].update(app="other")), "signature does not verify"),
@@ -192,7 +196,7 @@ def edit(copy: Path, name: str, change: Any) -> None:
             lambda c: edit(c, "chain.json", lambda b: b["signature"].update(public_key="nonsense")),
             "signature does not verify",
         ),
-        (lambda c: [f.unlink() for f in c.iterdir()], "holds no receipts"),
+        (lambda c: [f.unlink() for f in c.rglob("*") if f.is_file()], "holds no receipts"),
     ],
 )
 def test_each_way_to_tamper_is_found_and_named(copy: Path, damage: Any, named: str) -> None:
@@ -201,7 +205,7 @@ def test_each_way_to_tamper_is_found_and_named(copy: Path, damage: Any, named: s
 
 
 def test_a_forger_with_a_key_of_their_own_is_found_by_the_known_key(store: S3, copy: Path) -> None:
-    close_chain(store, PREFIX, RUN, {}, signer(ec.generate_private_key(ec.SECP256R1())))
+    close_chain(store, PREFIX, RUN, signer(ec.generate_private_key(ec.SECP256R1())))
     (copy / "chain.json").write_bytes(store.get(f"{PREFIX}/chain.json"))
     assert "another key" in problems(copy, PEM)
 
