@@ -5,7 +5,7 @@ import json
 import pytest
 
 from relight.adapters.s3 import S3
-from relight.model import Phase
+from relight.model import ActionResult, Check, Phase, Verdict
 from tests.agent.rig import Runner, make_order
 from tests.agent.steps import answer, ask, restore
 from tests.agent.world import a_task
@@ -92,3 +92,35 @@ def test_a_freeze_that_fails_does_not_end_the_run_as_an_error(runner: Runner) ->
     kind, frozen = answer(runner)
     agent.stop()
     assert kind == "succeeded" and frozen["frozen"] is False and "dance" in frozen["detail"]
+
+
+def test_a_promotion_of_thousands_of_objects_answers_with_a_few_and_lists_them_all(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the state machine carries would never be answered, and end in a rollback of what was promoted."""
+    lifted = [
+        ActionResult(action="lift", target=f"CronJob ledger/job-{n}", done=True, detail="as it was") for n in range(5000)
+    ]
+    monkeypatch.setattr("relight.agent.tasks.promote.lift", lambda *_: tuple(lifted))
+    agent = restore(runner)
+    answer(runner)
+    _, validated = ask(runner, "validate", 2)
+    kind, promoted = ask(runner, "promote", 3, evidence_hash=validated["evidence_hash"])
+    agent.stop()
+    assert kind == "succeeded"
+    assert len(json.dumps(promoted)) < 60_000
+    where = promoted["actions"][-1]["detail"].removeprefix("listed in ")
+    assert len(json.loads(S3().get(where))) == 5000
+
+
+def test_a_key_that_the_app_logs_is_in_no_evidence(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "AKIA" + "ABCDEFGHIJKLMNOP"
+    found = Check(
+        validator="j", kind="job", verdict=Verdict.PASSED, detail=f"ran as {key}", seconds=1.0, evidence={"t": key}
+    )
+    monkeypatch.setattr("relight.agent.tasks.validate.run_all", lambda *_: (found,))
+    agent = restore(runner)
+    answer(runner)
+    ask(runner, "validate", 2)
+    agent.stop()
+    assert key.encode() not in b"".join(runner.evidence().values()) + json.dumps(runner.line.answers).encode()

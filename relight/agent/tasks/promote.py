@@ -2,7 +2,8 @@
 
 from relight.agent.job import Job
 from relight.errors import NotProven, PromotionFailed
-from relight.model import ActionResult, Promotion, Verdict, decode, now
+from relight.evidence.brief import brief_actions
+from relight.model import ActionResult, Promotion, Verdict, canonical, decode, encode, now
 from relight.recovery.release import LIFT_SECONDS, lift
 
 
@@ -17,7 +18,8 @@ def perform(job: Job) -> Promotion:
         raise PromotionFailed(
             f"promote: {'; '.join(undone)}; the app stays quarantined in part; see the receipt, then run again"
         )
-    return Promotion(promoted_at=now(), actions=(*_moved(job), *actions))
+    whole = job.keep("lifted", "json", canonical(encode(actions)))
+    return Promotion(promoted_at=now(), actions=(*_moved(job), *brief_actions(actions, whole)))
 
 
 def _moved(job: Job) -> tuple[ActionResult, ...]:

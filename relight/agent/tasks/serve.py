@@ -7,6 +7,7 @@ from relight.agent.desk import one_line
 from relight.agent.job import Job
 from relight.agent.logs import log
 from relight.errors import RequestInvalid
+from relight.evidence.brief import LONGEST
 from relight.model import Frozen, now
 from relight.recovery.release import freeze
 
@@ -17,7 +18,7 @@ def perform(job: Job) -> Frozen:
     job.cluster_ready()
     actions = freeze(job.bench.cluster, job.namespace)
     undone = [f"{action.target}: {action.detail}" for action in actions if not action.done]
-    detail = "; ".join(undone) or f"{len(actions)} action(s) in namespace {job.namespace}"
+    detail = "; ".join(undone)[:LONGEST] or f"{len(actions)} action(s) in namespace {job.namespace}"
     return Frozen(requested_by=_by(job), frozen=not undone, detail=detail, at=now())
 
 

@@ -4,7 +4,9 @@ from relight.agent.job import Job
 from relight.agent.site import Proof, Restored
 from relight.errors import PlanDrifted
 from relight.evidence.binding import evidence_hash
-from relight.model import Check, Validation, canonical, encode
+from relight.evidence.brief import brief_checks
+from relight.evidence.scrub import scrub
+from relight.model import Check, Validation, canonical, decode, encode
 from relight.recovery.context import Recipe
 from relight.recovery.validators import ValidationContext, completeness, judge, run_all, unnoticed
 
@@ -18,10 +20,11 @@ def perform(job: Job) -> Validation:
         *completeness(restored.outcome, restored.counts, recipe.app.allow_partial),
         *run_all(recipe.validators, _context(job, recipe)),
     )
+    checks = decode(scrub(encode(checks)), tuple[Check, ...])  # what an app logs may hold a key
     evidence = job.keep("checks", "json", canonical(_document(job, checks)))
     validation = Validation(
         verdict=judge(checks),
-        checks=checks,
+        checks=brief_checks(checks),
         evidence=evidence,
         evidence_hash=evidence_hash(job.order.plan.hash, job.order.plan.metadata_sha256, evidence.sha256),
     )
