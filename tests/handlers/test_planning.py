@@ -8,12 +8,13 @@ import pytest
 from lambdas.launch.handler import handler as launch
 from lambdas.plan import bundle
 from lambdas.plan.handler import handler as plan
+from lambdas.teardown.handler import handler as teardown
 from relight.adapters import calls, compute
 from relight.adapters.calls import Refused
 from relight.backup.catalog import Selection, select
-from relight.errors import Conflict, DigestMismatch
+from relight.errors import Conflict, DigestMismatch, RelightError
 from tests.handlers.conftest import World, backup, run
-from tests.handlers.test_plan_and_launch import call, planned
+from tests.handlers.test_plan_and_launch import call, held, planned
 
 
 def test_a_backup_that_changes_between_choice_and_planning_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +51,15 @@ def test_an_instance_that_ec2_does_not_show_yet_is_looked_for_again(world: World
     with pytest.raises(Conflict, match="looking for it again"):
         call(launch, given, plan=made, rung=0)
     assert [call(launch, given, plan=made, rung=0)["instance_id"]] == world.live()
+
+
+def test_a_held_runner_whose_next_run_fails_while_it_takes_it_on_is_not_left_to_nobody(world: World) -> None:
+    """Its tag still names the first run; the lease already names the second."""
+    backup(world)
+    instance = held(world)
+    world.store.delete("s3://storage/app/backups/b1/metadata.json")
+    with pytest.raises(RelightError):
+        planned(world, mode="drill", run_id="second", start_at="restore")
+    call(teardown, run(mode="drill", run_id="second"), outcome="Failed")
+    assert instance not in world.live()
+    assert world.table.lease("ledger") is None

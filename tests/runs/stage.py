@@ -191,6 +191,20 @@ class Stage(Faults):
         with self.signed_in():
             return str(json.loads(S3().get(self.pointer))["site"])
 
+    def secrets(self) -> set[str]:
+        """Task tokens that the table has now, and the key that the sample app keeps in a Secret."""
+        rows = self.aws("dynamodb").scan(TableName=self.deployment.table, ConsistentRead=True)["Items"]
+        tasks = [json.loads(row["body"]["S"]) for row in rows if row["sk"]["S"].startswith("task#")]
+        tokens = {row["token"]["S"] for row in rows if "token" in row} | {task["token"] for task in tasks}
+        return tokens | {self.engine.environment("sample")["AWS_SECRET_ACCESS_KEY"]}
+
+    def said(self, run_id: str) -> str:
+        """All that a run leaves for people to read: evidence, every log, the console's answers."""
+        with self.signed_in():
+            evidence = [S3().get(found.uri) for found in S3().list(f"{self.evidence(run_id)}/")]
+        logs = [path.read_bytes() for path in self.engine.state.rglob("*.log")] + [self.engine.calls.read_bytes()]
+        return b"\n".join([*evidence, *logs, json.dumps(self.see(run_id)).encode()]).decode(errors="replace")
+
     # ------------------------------------------------------------ breaking things
     def processes(self, instance_id: str, word: str) -> list[int]:
         """Processes of an instance whose command line has ``word``."""

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -73,11 +74,22 @@ def test_an_agent_that_is_killed_comes_back_and_the_run_succeeds(stage: Stage) -
     holds(stage, run_id)
 
 
-def test_an_instance_that_dies_while_restoring_is_replaced_by_the_next_rung(stage: Stage) -> None:
+def terminated(stage: Stage, runner: str) -> None:
+    stage.aws("ec2").terminate_instances(InstanceIds=[runner])
+
+
+def powered_down(stage: Stage, runner: str) -> None:
+    stage.kill(runner, "")
+
+
+@pytest.mark.parametrize("end", [terminated, powered_down])
+def test_an_instance_that_dies_while_restoring_is_replaced_by_the_next_rung(
+    stage: Stage, end: Callable[[Stage, str], None]
+) -> None:
     run_id = stage.start(mode="drill")
     stage.in_phase(run_id, "Restore")
     (runner,) = stage.until(lambda: stage.runners(run_id), "there is a runner")
-    stage.aws("ec2").terminate_instances(InstanceIds=[runner])
+    end(stage, runner)
     assert stage.ended(run_id)["end"] == "Succeeded"
     assert stage.entered(run_id).count("Launch") == 2
     holds(stage, run_id)

@@ -25,6 +25,7 @@ def test_an_incident_is_approved_promoted_and_failed_back(stage: Stage) -> None:
         stage.decide(run_id, "approve", evidence_hash="0" * 64)
     stage.approve(run_id)
     stage.serving(run_id)
+    secrets = stage.secrets()
     assert stage.site() == f"relight/{run_id}"
     assert stage.runners(run_id)
     with pytest.raises(AlreadyDecided):
@@ -33,6 +34,9 @@ def test_an_incident_is_approved_promoted_and_failed_back(stage: Stage) -> None:
     assert stage.ended(run_id)["end"] == "Succeeded"
     assert stage.site() == "primary"
     holds(stage, run_id)
+    said = stage.said(run_id)
+    assert len(secrets) > 4 and "approve" in said
+    assert not [secret for secret in secrets if secret in said]
 
 
 def test_a_rejection_is_an_outcome_and_leaves_nothing(stage: Stage) -> None:
