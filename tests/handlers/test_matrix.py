@@ -1,7 +1,7 @@
 """The fault matrix: each fault at every state that it can strike, and after each all of the design's invariants.
 
 What the world does wrong is a row of FAULTS. A function that is broken before it begins is in tests/runs, for each phase up
-to the approval and for Teardown and Report.
+to the approval and for Report.
 """
 
 import json
@@ -75,7 +75,7 @@ def lose_receipt(machine: Machine, phase: str, payload: dict[str, Any]) -> None:
 ALWAYS = 99
 ALL = tuple(phase.value for phase in Phase)
 FAULTS: dict[Fault, tuple[str, ...]] = {
-    Fault(name="its function is broken", before=report("Runtime.ImportModuleError"), times=ALWAYS): PRODUCTION,
+    Fault(name="its function is broken", before=report("Runtime.ImportModuleError"), times=ALWAYS): (*PRODUCTION, "teardown"),
     Fault(name="its function is killed when its work is done", after=report("Lambda.ServiceException")): ALL,
     Fault(name="its function takes too long", after=report("States.Timeout"), times=ALWAYS): ALL,
     Fault(name="it is delivered twice", after=again): ("plan", "launch", "approve", "promote", "failback", "teardown"),
