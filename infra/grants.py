@@ -197,6 +197,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         APP,
         Grant("dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem", "the table", "runs, approvals, decisions"),
         Grant("dynamodb:PutItem", "the table", "the agent's task to freeze"),
+        RUNNERS,
         Grant("ssm:GetParametersByPath", "the apps' path", "GET /runs without an app"),
         Grant("states:StartExecution", "the state machine", "POST /runs: a person asks for a run"),
         Grant("states:SendTaskSuccess", "everything", f"a person's decision ends Approve; {NO_NARROWER}"),

@@ -1,10 +1,12 @@
 """A person's decisions: approve, reject, fail back. Four eyes: who asked for a run does not approve it."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.console.desk import Call, Desk
+from relight.adapters.compute import Compute
 from relight.adapters.table import Approval
 from relight.errors import (
     AlreadyDecided,
@@ -15,7 +17,7 @@ from relight.errors import (
     SelfApproval,
     TaskGone,
 )
-from relight.model import Decided, Decision, Phase, Run, Task, encode, now, timestamp
+from relight.model import Decided, Decision, Frozen, Phase, Run, Runner, Tag, Task, encode, now, timestamp
 
 FREEZE_SECONDS = 600  # the agent's own deadline for freezing; Serve itself waits longer
 FREEZE_HEARTBEAT = 60
@@ -88,7 +90,10 @@ def deliver(desk: Desk, run: Run, approval: Approval, decision: Decision, *, new
 
 
 def failback(desk: Desk, call: Call) -> dict[str, Any]:
-    """Asks the agent to freeze the promoted site; its answer ends Serve. Asking again changes nothing."""
+    """Asks the agent to freeze the promoted site; its answer ends Serve. Asking again changes nothing.
+
+    A runner that has died writes nothing more, and answers nothing: Serve is ended for it, and the pointers go back.
+    """
     call.only()
     run, record = desk.run(call.run_id)
     token = desk.table.tokens(run.run_id).get(Phase.SERVE)
@@ -101,9 +106,20 @@ def failback(desk: Desk, call: Call) -> dict[str, Any]:
         or record.get("status") == "ended"
     ):
         raise NothingToDecide(f"run {run.run_id}", "is not serving", "only a promoted run can fail back")
+    if not lives(desk, run, lease.runner):
+        detail = f"runner {lease.runner.instance_id} is gone: it writes nothing more"
+        frozen = Frozen(requested_by=call.caller, frozen=True, detail=detail, at=now())
+        with suppress(TaskGone):  # an earlier request did it
+            desk.workflow.succeed(token, frozen)
+        return {"run_id": run.run_id, "asked": "hand back", "runner": lease.runner.instance_id}
     if not any(task.token == token for task in desk.table.mailbox(lease.runner.principal).tasks):
         desk.table.put_task(lease.runner.principal, freeze(token, call.caller))
     return {"run_id": run.run_id, "asked": "freeze", "runner": lease.runner.instance_id}
+
+
+def lives(desk: Desk, run: Run, runner: Runner) -> bool:
+    found = Compute().find({Tag.NAME: desk.settings.name, Tag.RUN: run.run_id})
+    return any(one.instance_id == runner.instance_id and one.live for one in found)
 
 
 def freeze(token: str, caller: str) -> Task:
