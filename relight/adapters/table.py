@@ -64,10 +64,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointerMove:
-    """A pointer that a run moves: what it held before (None: it was not there) and what the run puts there, for undo.
-
-    ``returning``: Failback found nothing diverged, and puts back what was there.
-    """
+    """A pointer that a run moves: ``before`` (None: it was not there) and ``after`` it; ``returning``: it is undone."""
 
     name: str
     uri: str

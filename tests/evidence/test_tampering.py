@@ -1,15 +1,21 @@
 """Whatever is done to a copy of a run's evidence is found: any bit, any file, any order."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relight.adapters.s3 import S3
+from relight.evidence.closing import close_chain
 from relight.evidence.verify import verify_copy
-from tests.evidence.test_evidence import PEM, clients, copy, store
+from relight.model import canonical
+from tests.evidence.test_evidence import PEM, PREFIX, RUN, clients, copy, problems, signer, store
 
 __all__ = ["clients", "copy", "store"]
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -33,6 +39,51 @@ def put_back(copy: Path) -> Iterator[None]:
 
 def found(copy: Path) -> bool:
     return bool(verify_copy(copy)) and bool(verify_copy(copy, PEM))
+
+
+def edit(copy: Path, name: str, change: Any) -> None:
+    body = json.loads((copy / name).read_bytes())
+    change(body)
+    (copy / name).write_bytes(canonical(body))
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (
+            lambda c: edit(c, "02-plan.json", lambda b: b.update(error=None, outputs={})),
+            "02-plan.json: is not what was signed",
+        ),
+        (lambda c: edit(c, "02-plan.json", lambda b: b.update(outputs={})), "03-teardown.json: does not follow"),
+        (lambda c: (c / "02-plan.json").unlink(), "02-plan.json: is listed but missing"),
+        (lambda c: (c / "04-report.json").unlink(), "04-report.json: is listed but missing"),
+        (lambda c: (c / "05-promote.json").write_bytes(b"{}"), "05-promote.json: is not on the signed list"),
+        (lambda c: (c / "02-plan.json").write_bytes(b"{"), "02-plan.json: is not JSON"),
+        (lambda c: (c / "report.json").write_bytes(b"{ }"), "report.json: is not what was signed"),
+        (lambda c: (c / "artifacts/ledger.jsonl").write_bytes(b""), "artifacts/ledger.jsonl: is not what was signed"),
+        (lambda c: (c / "artifacts/ledger.jsonl").unlink(), "artifacts/ledger.jsonl: is listed but missing"),
+        (lambda c: (c / "artifacts/more.json").write_bytes(b""), "artifacts/more.json: is not on the signed list"),
+        (lambda c: edit(c, "chain.json", lambda b: b.update(note="trust me")), "chain.json: is not as it was written"),
+        (lambda c: (c / "chain.json").unlink(), "chain.json: is missing"),
+        (lambda c: (c / "chain.json").write_bytes(b"[]"), "chain.json: is not a closing list"),
+        (lambda c: edit(c, "chain.json", lambda b: b["signed"].update(app="other")), "signature does not verify"),
+        (lambda c: edit(c, "chain.json", lambda b: b["signature"].update(algorithm="none")), "signature does not verify"),
+        (
+            lambda c: edit(c, "chain.json", lambda b: b["signature"].update(public_key="nonsense")),
+            "signature does not verify",
+        ),
+        (lambda c: [f.unlink() for f in c.rglob("*") if f.is_file()], "holds no receipts"),
+    ],
+)
+def test_each_way_to_tamper_is_found_and_named(copy: Path, damage: Any, named: str) -> None:
+    damage(copy)
+    assert named in problems(copy)
+
+
+def test_a_forger_with_a_key_of_their_own_is_found_by_the_known_key(store: S3, copy: Path) -> None:
+    close_chain(store, PREFIX, RUN, signer(ec.generate_private_key(ec.SECP256R1())))
+    (copy / "chain.json").write_bytes(store.get(f"{PREFIX}/chain.json"))
+    assert "another key" in problems(copy, PEM)
 
 
 @MANY
