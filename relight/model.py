@@ -335,6 +335,10 @@ class Task:
     inputs: dict[str, Any] = field(default_factory=dict)
 
 
+R = TypeVar("R", bound=RunRequest)
+LONGEST_TEXT = 4_000
+
+
 def run_request(raw: Any) -> RunRequest:
     """A person's or a schedule's JSON as a RunRequest, with unknown fields and misfits refused by name."""
     known = set(RunRequest.__dataclass_fields__)
@@ -342,9 +346,17 @@ def run_request(raw: Any) -> RunRequest:
         named = ", ".join(unknown) if isinstance(raw, dict) else type(raw).__name__
         raise RequestInvalid("run request", f"unknown field(s) {named}", f"use only {', '.join(sorted(known))}")
     try:
-        return msgspec.convert(raw, RunRequest)
+        return bounded(msgspec.convert(raw, RunRequest))
     except msgspec.ValidationError as error:
         raise RequestInvalid("run request", str(error), "see docs/operate.md for each field's values") from None
+
+
+def bounded(request: R) -> R:
+    """The request, if each of its texts is short enough to travel with every payload. Raises RequestInvalid."""
+    for name in RunRequest.__dataclass_fields__:
+        if len(str(getattr(request, name) or "")) > LONGEST_TEXT:
+            raise RequestInvalid(name, f"is longer than {LONGEST_TEXT} characters", "shorten it")
+    return request
 
 
 def encode(value: Any) -> Any:

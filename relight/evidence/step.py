@@ -17,7 +17,7 @@ from relight.errors import LeaseLost, Preempted, RelightError, RequestInvalid
 from relight.evidence.binding import evidence_prefix
 from relight.evidence.receipts import Record, receipt, recorded, write_receipt
 from relight.evidence.scrub import scrub
-from relight.model import Failure, Phase, Run, Runner, RunRequest, Task, decode, encode, now, timestamp
+from relight.model import Failure, Phase, Run, Runner, RunRequest, Task, bounded, decode, encode, now, timestamp
 from relight.settings import FunctionSettings, function_settings
 
 T = TypeVar("T")
@@ -215,7 +215,7 @@ def strict_run(raw: Any) -> Run:
         fields = ", ".join(sorted(RunRequest.__dataclass_fields__))
         raise RequestInvalid("run request", f"unknown field(s) {', '.join(unknown)}", f"use only {fields}")
     try:
-        return decode(raw, Run)
+        return bounded(decode(raw, Run))
     except msgspec.ValidationError as error:
         raise RequestInvalid("run request", str(error), "see docs/operate.md for each field's values") from None
 

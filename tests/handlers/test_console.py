@@ -166,6 +166,7 @@ def test_the_initiator_of_a_run_is_the_caller_whatever_the_body_says(started: li
         ({}, "RequestInvalid"),
         ({"app": "ledger", "mode": "sideways"}, "RequestInvalid"),
         ({"app": "ledger", "colour": "red"}, "RequestInvalid"),
+        ({"app": "ledger", "reason": "x" * 5_000}, "RequestInvalid"),
         ({"app": "ledger", "start_at": "promote"}, "RequestInvalid"),
         ({"app": "ledger", "stop_after": "serve"}, "RequestInvalid"),
         ({"app": "ledger", "image_ref": "repo:latest"}, "ImageNotPinned"),

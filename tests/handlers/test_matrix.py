@@ -151,6 +151,13 @@ def test_only_passed_is_passed(broken: World, verdict: Any, mode: str) -> None:
     holds(machine, end)
 
 
+def test_a_reason_that_would_burst_the_machine_ends_before_anything_is_launched(broken: World) -> None:
+    machine = Machine(broken, Cast(broken))
+    assert machine.play(reason="x" * 200_000, initiator=ANN) == "Failed"
+    assert "Plan" not in machine.entered
+    holds(machine, "Failed")
+
+
 # ---------------------------------------------------------------- the invariants
 def holds(machine: Machine, end: str) -> None:
     world = machine.world
