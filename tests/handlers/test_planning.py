@@ -43,6 +43,7 @@ def test_an_instance_that_ec2_does_not_show_yet_is_looked_for_again(world: World
         if operation == "run_instances" and fresh:
             fresh.clear()
             assert "IdempotentParameterMismatch" in expected
+            assert arguments["ClientToken"] == compute.client_token(given["run_id"], 0)
             real(service, operation, expected, **arguments)
             raise Refused({"Error": {"Code": "IdempotentParameterMismatch", "Message": "other parameters"}})
         return real(service, operation, expected, **arguments)
