@@ -150,6 +150,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("dynamodb:PutItem", "the table", "a new order and lease for a held runner"),
         Grant("s3:GetObject", "backups", "the backup's contract is verified before a machine is launched"),
         Grant("states:SendTaskFailure", "everything", f"an incident preempts a drill; {NO_NARROWER}"),
+        Grant("states:DescribeExecution", "its executions", "a run that was stopped holds up no other"),
         Grant("ec2:DescribeInstanceTypeOfferings", "everything", "preflight; EC2 has no narrower resource"),
     ),
     "launch": (

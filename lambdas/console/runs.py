@@ -21,7 +21,6 @@ from relight.times import from_epoch
 STARTS = (Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE, Phase.TEARDOWN)
 STOPS = (None, Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE)
 RESTORED = ("backup", "image_ref", "namespace")  # decided by what was restored, not by who validates it
-GOING_ON = ("RUNNING", "PENDING_REDRIVE")
 UNSAID = (None, "latest_valid", "latest_proven", "random")
 
 
@@ -29,7 +28,7 @@ def start(desk: Desk, call: Call) -> dict[str, Any]:
     """Starts a run, or raises UnknownApp, RequestInvalid, ImageNotPinned, RunInProgress or NothingHeld and starts none."""
     request = replace(run_request(call.body), initiator=call.caller)
     app = parameters.app(request.app)
-    lease = desk.table.lease(app.name)
+    lease = counting(desk, desk.table.lease(app.name))
     check(request, app, lease)
     if request.start_at == Phase.VALIDATE and lease is not None:
         request = as_restored(desk, request, lease)
@@ -39,6 +38,18 @@ def start(desk: Desk, call: Call) -> dict[str, Any]:
     run = Run(**encode_request(request), run_id=run_id, started_at=now(), execution_arn=arn)
     desk.table.note_run(run, requested_by=call.caller)
     return {"run_id": run_id, "execution_arn": arn}
+
+
+def counting(desk: Desk, lease: Lease | None) -> Lease | None:
+    """The lease, unless its run's execution ended without giving it back: then it holds up nobody, in Plan too."""
+    if lease is None or lease.held or lease.promoted:
+        return lease
+    try:
+        _, record = desk.run(lease.run_id)
+        over = desk.workflow.describe(record["run"]["execution_arn"]).over
+    except RelightError:
+        return lease  # it cannot be said now
+    return None if over else lease
 
 
 def encode_request(request: RunRequest) -> dict[str, Any]:
@@ -124,7 +135,7 @@ def ended(desk: Desk, run: Run, record: dict[str, Any]) -> dict[str, Any]:
     except RelightError:
         return record  # it cannot be said now; the next look asks again
     _, record = desk.run(run.run_id)
-    if execution.status in GOING_ON or record.get("outcome"):
+    if not execution.over or record.get("outcome"):
         return record
     why = ": ".join(filter(None, (execution.status, execution.error, execution.cause)))
     told = f"the run ended without its report ({why}); without a teardown its runner lives until its expiry"

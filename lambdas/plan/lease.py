@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from relight.adapters.table import Lease, Table
 from relight.adapters.workflow import Workflow
-from relight.errors import DrillYielding, LeaseHeld, NothingHeld, TaskGone
+from relight.errors import DrillYielding, LeaseHeld, NothingHeld, RelightError, TaskGone
 from relight.model import Mode, Phase, Run
 
 YIELD_SECONDS = 60  # a drill that has not given way by then is stuck or dead; its lease is taken, so it may no longer act
@@ -25,12 +25,28 @@ class Claim:
         other = self.table.take_lease(self.run, self.until)
         if other is None:
             return
+        if self._over(other):
+            self._instead_of(other)
+            return
         if self.run.mode != Mode.INCIDENT or other.mode != Mode.DRILL:
             raise LeaseHeld(f"lease of {self.run.app}: run {other.run_id} ({other.mode}) has it; {_then(other)}")
         if not other.held and not self._out_of_patience(other):
             self._preempt(other)
+        self._instead_of(other)
+
+    def _instead_of(self, other: Lease) -> None:
         if self.table.take_lease(self.run, self.until, instead_of=other) is not None:
             raise DrillYielding(f"lease of {self.run.app}: changed hands just now; looking again")
+
+    def _over(self, other: Lease) -> bool:
+        """Whether the holder's execution ended without giving its lease back: somebody stopped it, or it broke."""
+        if other.held or other.promoted:
+            return False
+        machine, _, _ = self.run.execution_arn.rpartition(":")
+        try:
+            return self.workflow.describe(f"{machine}:{other.run_id}").over
+        except RelightError:
+            return False  # it cannot be said now: the lease says that it goes on
 
     def adopt(self) -> Lease:
         """The held lease, with its runner, becomes the run's. Raises NothingHeld. Repeating it finds it adopted."""
@@ -43,8 +59,7 @@ class Claim:
             raise LeaseHeld(
                 f"lease of {self.run.app}: its runner is production; giving it up needs break_glass with a reason"
             )
-        if self.table.take_lease(self.run, self.until, instead_of=held) is not None:
-            raise DrillYielding(f"lease of {self.run.app}: changed hands just now; looking again")
+        self._instead_of(held)
         return held
 
     def _out_of_patience(self, drill: Lease) -> bool:

@@ -23,6 +23,10 @@ class Execution:
     error: str | None = None
     cause: str | None = None
 
+    @property
+    def over(self) -> bool:
+        return self.status not in ("RUNNING", "PENDING_REDRIVE")
+
 
 class Workflow:
     """``state_machine``: its ARN; needed by ``start`` alone."""

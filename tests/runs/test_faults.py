@@ -163,6 +163,7 @@ def test_an_execution_that_is_stopped_by_hand_leaves_a_runner_that_ends_itself(s
     stage.until(lambda: stage.processes(runner, "deadman.sh"), "the dead man's switch is armed")
     stage.shorten_life(runner, int(time.time()))
     stage.until(lambda: stage.runners(run_id) == [], "the dead man's switch has ended the runner")
+    assert stage.ended(stage.start(mode="drill"))["end"] == "Succeeded"  # its lease holds up nobody
 
 
 def test_one_run_an_app(stage: Stage) -> None:
