@@ -51,10 +51,28 @@ def test_every_dependency_has_its_line_in_the_dependencies_page() -> None:
     assert missing == []
 
 
-def test_the_secret_scan_finds_a_planted_credential_and_none_of_ours(tmp_path: Path) -> None:
-    planted = tmp_path / "settings.py"
-    planted.write_text('KEY = "AKIA' + "IOSFODNN7EXAMPLF" + '"\n', encoding="utf-8")
-    assert len(secret_scan.scan([str(planted)])) == 1
+SECRETS = {  # each in two halves, so that this file is none itself
+    "an access key": ("KEY = 'AKIA", "IOSFODNN7EXAMPLF'"),
+    "a role's access key": ("KEY = 'ASIA", "IOSFODNN7EXAMPLF'"),
+    "a secret key": ("aws_secret_access_key = 'wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYEXAMPLEKEY'"),
+    "a private key": ("-----BEGIN ", "PRIVATE KEY-----"),
+    "a task token": ('{"task_token": "AAAAKgAAAAIAAA', 'AAAAAAAdx2bGK0qvEuQ5YpzNFrNHZGiSZ1SkXb6/1zPmSNw=="}'),
+    "a password in an address": ("https://admin:", "hunter2-of-old@example.com/"),
+}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_the_secret_scan_finds_a_planted_secret_and_never_repeats_it(tmp_path: Path, kind: str) -> None:
+    planted = tmp_path / "notes.txt"
+    planted.write_text("".join(SECRETS[kind]) + "\n", encoding="utf-8")
+    findings = secret_scan.scan([str(planted)])
+    assert findings
+    assert not any(SECRETS[kind][1] in line for line in findings)
+
+
+def test_a_receipts_digest_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "receipt.json").write_text('{"previous_sha256": "' + "0123456789abcdef" * 4 + '"}\n', encoding="utf-8")
+    assert secret_scan.scan([str(tmp_path / "receipt.json")]) == []
 
 
 TOP_LEVEL = "app.py cdk.json relight.toml Makefile run .ci/run CHANGELOG.md CONTRIBUTING.md"
