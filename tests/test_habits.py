@@ -2,11 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from relight import errors
-from relight.model import Phase
+from relight.config import Signal, Validator
+from relight.misfits import KINDS
+from relight.model import Phase, Verdict
+from relight.recovery.validators import REGISTRY
 from tests import secret_scan
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +44,25 @@ def test_a_phase_has_one_name_everywhere() -> None:
     folders = {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
     assert {phase.value for phase in Phase} <= folders
     assert folders - {phase.value for phase in Phase} <= {"probe", "catalog", "console", "reap"}
+
+
+def kinds(record: type) -> set[str]:
+    return set(get_args(get_type_hints(record)["kind"]))
+
+
+def test_a_validators_kind_has_one_name_everywhere() -> None:
+    assert kinds(Validator) == set(KINDS["validators"]) == set(REGISTRY)
+    assert {kind: check.__module__.rpartition(".")[2] for kind, check in REGISTRY.items()} == {one: one for one in REGISTRY}
+    assert kinds(Signal) == set(KINDS["signals"])
+
+
+@pytest.mark.parametrize("kind", sorted(kinds(Validator)))
+def test_a_validator_is_tested_for_every_verdict_it_may_give(kind: str) -> None:
+    """That none outlives its deadline is a test of the frame around them all."""
+    tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests/recovery").glob("test_*.py")}
+    its = [text for name, text in tests.items() if name.startswith(f"test_{kind}") or f'kind="{kind}"' in text]
+    wanted = (Verdict.PASSED, Verdict.FAILED, Verdict.COULD_NOT_VERIFY)
+    assert [one.name for one in wanted if not any(f"Verdict.{one.name}" in text for text in its)] == []
 
 
 def test_every_dependency_has_its_line_in_the_dependencies_page() -> None:
