@@ -21,12 +21,14 @@ case "$*" in
   "pip sync "*) if fails uv; then echo "uv: no route to host" >&2; exit 1; fi ;;
 esac
 """
+HASH = f"    --hash=sha256:{'0' * 64} \\\n"
+UV = f"uv==1.0 \\\n{HASH}"
 
 
 def run(folder: Path, *, pip: int = 0, uv: int = 0) -> subprocess.CompletedProcess[str]:
     """``./run relight`` in a fresh checkout; ``pip`` and ``uv`` fail so many times."""
     shutil.copy(ROOT / "run", folder / "run")
-    (folder / "requirements.lock").write_text("uv==1.0 \\\n    --hash=sha256:0\nzstandard==1.0\n", encoding="utf-8")
+    (folder / "requirements.lock").write_text(f"{UV}zstandard==1.0 \\\n{HASH * 5000}", encoding="utf-8")
     (folder / "pyproject.toml").touch()
     (folder / "pip").write_text(str(pip), encoding="utf-8")
     (folder / "uv").write_text(str(uv), encoding="utf-8")
@@ -46,6 +48,7 @@ def test_a_first_start_says_each_step_and_a_second_is_quick(tmp_path: Path) -> N
     assert first.returncode == 0, first.stderr
     for says in ("first use: making .venv", "installing uv", "installing 2 packages", "set up in"):
         assert says in first.stderr
+    assert (tmp_path / ".venv/uv.txt").read_text(encoding="utf-8") == UV
     assert "[relight]" not in run(tmp_path).stderr
     assert len(calls(tmp_path, "pip sync")) == 1
 
