@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.bundling import WHEELS
 from relight.config import load
-from relight.errors import ConfigInvalid, UserError
+from relight.errors import TemplatesRefused, UserError
 
 ROOT = Path(__file__).parent
 
@@ -21,10 +21,13 @@ def main() -> int:
         config = load(given.config)
         from infra import node  # noqa: F401  # before aws_cdk, which starts Node; both take seconds, a typo should not
         from infra.build import build
+        from infra.checks import nag
 
         assembly = build(config, given.platform, given.output).synth()
+        if found := nag(assembly):
+            raise TemplatesRefused(found)
     except UserError as error:
-        findings = error.findings if isinstance(error, ConfigInvalid) else []
+        findings = getattr(error, "findings", [])
         print("\n".join([f"relight: {error}", *(f"  {one}" for one in findings)]), file=sys.stderr)
         return 2
     if given.output:

@@ -30,4 +30,5 @@ def build(config: Config, platform: str = bundling.LAMBDA, output: Path | None =
     orchestrator = OrchestratorStack(app, config, evidence, runner, function, definition_file)
     TriggersStack(app, config, evidence, orchestrator)
     checks.acknowledge(app)
+    checks.watch(app)
     return app

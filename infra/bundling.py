@@ -24,17 +24,7 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".relight" / "bundles"
 KEPT = 4  # versions of a bundle that stay in the cache
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
-SERVICES = {
-    "dynamodb",
-    "ec2",
-    "kms",
-    "s3",
-    "service-quotas",
-    "sns",
-    "ssm",
-    "stepfunctions",
-    "sts",
-}  # other SDK models stay out
+SERVICES = {"dynamodb", "ec2", "kms", "s3", "sns", "ssm", "stepfunctions", "sts"}  # other SDK models stay out
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +55,19 @@ WHEELS: dict[str, dict[str, tuple[str, ...]]] = {
 COMPILED = {LAMBDA: False, LOCAL: True}
 # Dead weight in the wheels: metadata names this machine's paths, the rest is never imported.
 PRUNED = ("bin", "*.dist-info/direct_url.json", "*.dist-info/RECORD", "*.dist-info/REQUESTED", "*.dist-info/uv_cache.json")
-UNUSED = ("zstandard/_cffi*", "boto3/examples", ".lock", "kubernetes/aio", "aiohttp*")
+ASYNCIO = (
+    "kubernetes/aio",
+    "aiohttp*",
+    "aiohappyeyeballs*",
+    "aiosignal*",
+    "attr",
+    "attrs*",
+    "frozenlist*",
+    "multidict*",
+    "propcache*",
+    "yarl*",
+)  # the client's other half and what only that needs
+UNUSED = ("zstandard/_cffi*", "boto3/examples", ".lock", "*/tests", *ASYNCIO)
 
 
 def uv() -> str:

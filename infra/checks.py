@@ -1,11 +1,10 @@
 """The checks of the templates: cdk-nag's AwsSolutions, each finding cured or acknowledged with its reason, and cfn-lint."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from aws_cdk import App, Aspects, Stack
-from aws_cdk.assertions import Annotations, Match
+from aws_cdk.cx_api import CloudAssembly
 from cdk_nag import AwsSolutionsChecks, NagPackSuppression, NagSuppressions, RegexAppliesTo
 
 # stack -> rule -> why it is right as it is
@@ -66,13 +65,15 @@ def acknowledge(app: App) -> None:
         NagSuppressions.add_stack_suppressions(stack, reasons)
 
 
-def nag(app: App) -> Iterator[str]:
-    """What AwsSolutions finds and nobody acknowledged: ``path: rule: what``."""
-    Aspects.of(app).add(AwsSolutionsChecks())
-    said = Match.string_like_regexp("(AwsSolutions-|CdkNag).*")
-    for told in map(Annotations.from_stack, _stacks(app)):
-        for entry in (*told.find_error("*", said), *told.find_warning("*", said)):
-            yield f"{entry.id}: {str(entry.entry.data).strip()}"
+def watch(app: App) -> None:
+    """Lets AwsSolutions look at every synthesis, the CDK CLI's too: that one deploys nothing while there is a finding."""
+    Aspects.of(app).add(AwsSolutionsChecks(reports=False))
+
+
+def nag(assembly: CloudAssembly) -> list[str]:
+    """What AwsSolutions found and nobody acknowledged: ``path: rule: what``."""
+    rows = [f"{one.id}: {str(one.entry.data).strip()}" for stack in assembly.stacks for one in stack.messages]
+    return [row for row in rows if re.match(r"\S+: (AwsSolutions-|CdkNag)", row)]
 
 
 def lint(folder: Path) -> list[str]:

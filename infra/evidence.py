@@ -78,6 +78,8 @@ class EvidenceStack(Stack):
         )
 
     def _topic(self, config: Config) -> sns.Topic:
+        """Not encrypted at rest: e-mail leaves in the clear, no message holds a secret, and alarms cannot publish through
+        AWS's own key."""
         topic = sns.Topic(self, "Topic", topic_name=f"{config.name}-notices", display_name="Relight", enforce_ssl=True)
         topic.add_to_resource_policy(
             iam.PolicyStatement(

@@ -107,10 +107,13 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
 }
 
 Condition = dict[str, dict[str, Any]]
-CONDITIONS: dict[str, Callable[[Config], Condition]] = {
+CONDITIONS: dict[str, Callable[[Resources], Condition]] = {
     "": lambda _: {},
-    "it is one of our runners": lambda c: {"StringEquals": {f"aws:ResourceTag/{Tag.NAME}": c.name}},
-    "it is tagged as one of our runners": lambda c: {"StringEquals": {f"aws:RequestTag/{Tag.NAME}": c.name}},
+    "it is one of our runners": lambda r: {"StringEquals": {f"aws:ResourceTag/{Tag.NAME}": r.config.name}},
+    "it is tagged as one of our runners and made from our launch template": lambda r: {
+        "StringEquals": {f"aws:RequestTag/{Tag.NAME}": r.config.name},
+        "ArnEquals": {"ec2:LaunchTemplate": r.launch_template},
+    },
     "it is being launched": lambda _: {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
     "it is passed to EC2": lambda _: {"StringEquals": {"iam:PassedToService": f"ec2.{Aws.URL_SUFFIX}"}},
     "the partition is its own": lambda _: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}},
@@ -160,7 +163,12 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         RUNNERS,
         TERMINATE,
         Grant("ec2:RunInstances", "what an instance is made of", "the runner, from our launch template"),
-        Grant("ec2:RunInstances", "instances", "the runner itself", "it is tagged as one of our runners"),
+        Grant(
+            "ec2:RunInstances",
+            "instances",
+            "the runner itself",
+            "it is tagged as one of our runners and made from our launch template",
+        ),
         Grant(
             "ec2:CreateTags", "instances and volumes", "tags given at launch: the guards go by them", "it is being launched"
         ),
@@ -227,7 +235,7 @@ def statements(grants: tuple[Grant, ...], resources: Resources) -> Iterator[iam.
     """A policy statement for each grant that has a resource in this deployment."""
     for grant in grants:
         if arns := resources.arns(grant.on):
-            conditions = CONDITIONS[grant.only](resources.config)
+            conditions = CONDITIONS[grant.only](resources)
             yield iam.PolicyStatement(actions=grant.actions.split(), resources=arns, conditions=conditions)
 
 

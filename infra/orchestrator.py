@@ -20,10 +20,12 @@ from infra.evidence import EvidenceStack
 from infra.functions import SPECS, Spec
 from infra.grants import FUNCTIONS, Resources, network_arns, state_machine_arn, statements
 from infra.runner import RunnerStack
-from relight.config import Config
+from relight.config import App, Config
+from relight.errors import ConfigInvalid
 from relight.model import canonical, encode
 
 KEPT = logs.RetentionDays.THREE_MONTHS
+PARAMETER_LIMIT = 8192  # bytes, of the advanced tier
 ROUTES = (
     ("POST", "/runs"),
     ("GET", "/runs"),
@@ -201,10 +203,21 @@ class OrchestratorStack(Stack):
         }
         self._parameter("Deployment", "deployment", self.to_json_string(deployment))
         for app in self._config.apps:
-            self._parameter(f"App{app.name}", f"apps/{app.name}", canonical(encode(app)).decode())
+            self._parameter(f"App{app.name}", f"apps/{app.name}", stored(app))
 
     def _parameter(self, title: str, name: str, value: str) -> None:
-        ssm.StringParameter(self, title, parameter_name=f"/{self._config.name}/{name}", string_value=value)
+        tier = ssm.ParameterTier.INTELLIGENT_TIERING  # above 4 KiB AWS wants the advanced tier; below, it costs nothing
+        full_name = f"/{self._config.name}/{name}"
+        ssm.StringParameter(self, title, parameter_name=full_name, string_value=value, tier=tier)
+
+
+def stored(app: App) -> str:
+    """The app's configuration as its parameter holds it. Raises ConfigInvalid when it is more than a parameter can hold."""
+    value = canonical(encode(app))
+    if len(value) > PARAMETER_LIMIT:
+        says = f"apps.{app.name}: {len(value)} bytes as a parameter, of at most {PARAMETER_LIMIT}; split it into two apps"
+        raise ConfigInvalid("relight.toml", [says])
+    return value.decode()
 
 
 def _id(runner: RunnerStack) -> str:

@@ -5,7 +5,7 @@ Rule and drill schedule are off until a person arms the app. Probe and reaper ru
 
 from typing import Any, cast
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
@@ -23,6 +23,7 @@ from relight.model import canonical
 
 DRILL_WINDOW_MINUTES = 15
 ATTEMPTS = 3
+OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}  # no schedule of another account uses our role
 EVENT_AGE = Duration.hours(1)  # an older alarm is no news: the next one, or a person, starts the run
 
 
@@ -49,7 +50,7 @@ class TriggersStack(Stack):
         role = iam.Role(
             self,
             "SchedulerRole",
-            assumed_by=cast(iam.IPrincipal, iam.ServicePrincipal("scheduler.amazonaws.com")),
+            assumed_by=cast(iam.IPrincipal, iam.ServicePrincipal("scheduler.amazonaws.com", conditions=OWN_ACCOUNT)),
             description="Starts probes, reaping and drills",
         )
         grants = {
@@ -150,7 +151,7 @@ class TriggersStack(Stack):
     def _alarms_on_relight_itself(self) -> None:
         """A guard that died silently is worse than none."""
         queue, machine = self._orchestrator.dead_letters, self._orchestrator.state_machine
-        probe = self._orchestrator.functions["probe"]
+        probe, reap = (self._orchestrator.functions[name] for name in ("probe", "reap"))
         more, less = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD, cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
         missing = cloudwatch.TreatMissingData
         rows = (
@@ -160,9 +161,24 @@ class TriggersStack(Stack):
                 more,
                 0,
                 missing.IGNORE,
-                "was not delivered",
+                "something could not be started or failed: look into the queue of that name",
             ),
-            ("run-failed", machine.metric_failed(), more, 0, missing.NOT_BREACHING, "a run ended as Failed"),
+            (
+                "run-failed",
+                machine.metric_failed(),
+                more,
+                0,
+                missing.NOT_BREACHING,
+                "a run ended as Failed: read its report",
+            ),
+            (
+                "run-stopped",
+                machine.metric_aborted(),
+                more,
+                0,
+                missing.NOT_BREACHING,
+                "a run was stopped by hand, so it has no report and tore nothing down: relight destroy",
+            ),
             (
                 "probe-silent",
                 probe.metric_invocations(period=QUARTER),
@@ -170,6 +186,14 @@ class TriggersStack(Stack):
                 1,
                 missing.BREACHING,
                 "nobody looks at the apps",
+            ),
+            (
+                "reap-silent",
+                reap.metric_invocations(period=Duration.hours(1)),
+                less,
+                1,
+                missing.BREACHING,
+                "nobody looks for runners that outlived their expiry",
             ),
         )
         for name, metric, operator, threshold, missing_data, says in rows:

@@ -23,6 +23,14 @@ BOOTED=$(date +%s)
 
 say() { printf 'relight: %s\n' "$*" >&2; }
 
+give_up() {
+  status=$?
+  [ "$status" -eq 0 ] && return
+  say "boot failed (status $status); powering off, which terminates this runner"
+  systemctl poweroff || systemctl poweroff --force --force
+}
+trap give_up EXIT
+
 enable_unit() { # name, unit text on stdin
   cat > "$UNITS/$1.service"
   systemctl daemon-reload
@@ -35,13 +43,18 @@ mkdir -p "$UNITS" "$STATE" "$LIB" "$DESTDIR/etc/relight" "$DESTDIR/usr/local/bin
 echo $((BOOTED + HOLD)) > "$EXPIRY"
 
 # A value that is no number never extends a life: the last good one counts, at first the one the machine was born with.
+# Nor does a clock that is set back: it counts for no less than the time that has passed.
 cat > "$LIB/deadman.sh" <<'DEADMAN'
 #!/bin/bash
 expiry_file=$1 limit=$2
+up() { read -r uptime _ < /proc/uptime; uptime=${uptime%.*}; }
+up
+started=$(($(date +%s) - uptime))
 while :; do
   wanted=$(cat "$expiry_file" 2> /dev/null)
   case $wanted in '' | *[!0-9]* | ????????????*) ;; *) limit=$wanted ;; esac
-  if [ "$(date +%s)" -ge "$limit" ]; then
+  up
+  if [ "$(date +%s)" -ge "$limit" ] || [ $((started + uptime)) -ge "$limit" ]; then
     echo "relight: this runner expired; powering off" >&2
     systemctl poweroff || systemctl poweroff --force --force
   fi
@@ -52,21 +65,15 @@ DEADMAN
 enable_unit relight-deadman <<UNIT
 [Unit]
 Description=Relight: powers this runner off at its expiry
+StartLimitIntervalSec=0
 [Service]
+OOMScoreAdjust=-1000
 ExecStart=/bin/bash $LIB/deadman.sh $EXPIRY $((BOOTED + HOLD))
 Restart=always
 RestartSec=1
 [Install]
 WantedBy=multi-user.target
 UNIT
-
-give_up() {
-  status=$?
-  [ "$status" -eq 0 ] && return
-  say "boot failed (status $status); powering off, which terminates this runner"
-  systemctl poweroff || systemctl poweroff --force --force
-}
-trap give_up EXIT
 
 # ------------------------------------------------------------------ 2. what the machine knows of itself
 imds_token=$(curl -sf --retry 3 --retry-delay 1 --retry-connrefused --max-time 5 -X PUT -H 'x-aws-ec2-metadata-token-ttl-seconds: 900' "$IMDS/api/token")
@@ -108,11 +115,23 @@ print("user = \"%s:%s\"" % (given["AccessKeyId"], given["SecretAccessKey"]))
 print("header = \"x-amz-security-token: %s\"" % given["Token"])'
 }
 
-fetch() { # bucket, key, sha256, file
+download() { # bucket, key, file; gives up on a transfer that stalls for 10 s, and on any after two minutes
   signature \
-    | curl -sSf --retry 5 --retry-connrefused --connect-timeout 5 --max-time 300 --config - \
-      --aws-sigv4 "aws:amz:$REGION:s3" -H "x-amz-content-sha256: $EMPTY_SHA256" -o "$4.part" "$S3/$1/$2" \
-    || { say "s3://$1/$2 could not be fetched"; return 1; }
+    | curl -sSf --retry 4 --retry-connrefused --retry-max-time 60 --connect-timeout 5 --speed-limit 1024 --speed-time 10 \
+      --max-time 120 --config - --aws-sigv4 "aws:amz:$REGION:s3" -H "x-amz-content-sha256: $EMPTY_SHA256" -o "$3" "$S3/$1/$2"
+}
+
+fetch() { # bucket, key, sha256, file; a connection that broke is opened anew, S3's refusal (curl's 22) is final
+  local attempt status
+  for attempt in 1 2 3; do
+    download "$1" "$2" "$4.part" && break
+    status=$?
+    if [ "$status" -eq 22 ] || [ "$attempt" -eq 3 ]; then
+      say "s3://$1/$2 could not be fetched (curl's status $status)"
+      return 1
+    fi
+    sleep "$attempt"
+  done
   printf '%s  %s\n' "$3" "$4.part" | sha256sum --check --status \
     || { say "s3://$1/$2 is not the pinned artifact: its sha256 is not $3"; return 1; }
   mv "$4.part" "$4"
@@ -126,12 +145,15 @@ start_k3s() {
   enable_unit relight-k3s <<UNIT
 [Unit]
 Description=Relight: the cluster an application is restored into
+Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 [Service]
 Type=exec
 Delegate=yes
 KillMode=process
 LimitNOFILE=1048576
+TasksMax=infinity
 ExecStart=$k3s server --disable traefik,servicelb,metrics-server --disable-cloud-controller --disable-helm-controller --write-kubeconfig $KUBECONFIG_FILE --write-kubeconfig-mode 0600 --data-dir $DESTDIR/var/lib/rancher/k3s --node-name relight
 Restart=always
 RestartSec=1
@@ -148,8 +170,11 @@ start_agent() {
   enable_unit relight-agent <<UNIT
 [Unit]
 Description=Relight: the agent
+Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 [Service]
+OOMScoreAdjust=-900
 Environment=PYTHONPATH=$bundle
 Environment=AWS_DEFAULT_REGION=$REGION
 ExecStart=$(command -v python3) -m relight.agent $DESTDIR/etc/relight/agent.json

@@ -192,6 +192,17 @@ class DownloadFailed(UserError):
     code = "R220"
 
 
+class TemplatesRefused(UserError):
+    """AwsSolutions has findings that nobody acknowledged; ``findings`` holds one line for each, with its resource."""
+
+    code = "R221"
+
+    def __init__(self, findings: list[str]) -> None:
+        fix = "cure them, or acknowledge each with its reason in infra/checks.py"
+        super().__init__("templates", f"{len(findings)} new finding(s) of AwsSolutions", fix)
+        self.findings = findings
+
+
 # ---------------------------------------------------------------- final: the backup
 class BackupError(FinalError):
     """The backup breaks its contract; the message names the object and, where there is one, the member."""

@@ -2,11 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from relight import errors
-from relight.model import Phase
+from relight.config import Signal, Validator
+from relight.misfits import KINDS
+from relight.model import Phase, Verdict
+from relight.recovery.validators import REGISTRY
 from tests import secret_scan
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +46,25 @@ def test_a_phase_has_one_name_everywhere() -> None:
     assert folders - {phase.value for phase in Phase} <= {"probe", "catalog", "console", "reap"}
 
 
+def kinds(record: type) -> set[str]:
+    return set(get_args(get_type_hints(record)["kind"]))
+
+
+def test_a_validators_kind_has_one_name_everywhere() -> None:
+    assert kinds(Validator) == set(KINDS["validators"]) == set(REGISTRY)
+    assert {kind: check.__module__.rpartition(".")[2] for kind, check in REGISTRY.items()} == {one: one for one in REGISTRY}
+    assert kinds(Signal) == set(KINDS["signals"])
+
+
+@pytest.mark.parametrize("kind", sorted(kinds(Validator)))
+def test_a_validator_is_tested_for_every_verdict_it_may_give(kind: str) -> None:
+    """That none outlives its deadline is a test of the frame around them all."""
+    tests = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests/recovery").glob("test_*.py")}
+    its = [text for name, text in tests.items() if name.startswith(f"test_{kind}") or f'kind="{kind}"' in text]
+    wanted = (Verdict.PASSED, Verdict.FAILED, Verdict.COULD_NOT_VERIFY)
+    assert [one.name for one in wanted if not any(f"Verdict.{one.name}" in text for text in its)] == []
+
+
 def test_every_dependency_has_its_line_in_the_dependencies_page() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     groups = project.split("[project.scripts]")[0]
@@ -51,10 +74,28 @@ def test_every_dependency_has_its_line_in_the_dependencies_page() -> None:
     assert missing == []
 
 
-def test_the_secret_scan_finds_a_planted_credential_and_none_of_ours(tmp_path: Path) -> None:
-    planted = tmp_path / "settings.py"
-    planted.write_text('KEY = "AKIA' + "IOSFODNN7EXAMPLF" + '"\n', encoding="utf-8")
-    assert len(secret_scan.scan([str(planted)])) == 1
+SECRETS = {  # each in two halves, so that this file is none itself
+    "an access key": ("KEY = 'AKIA", "IOSFODNN7EXAMPLF'"),
+    "a role's access key": ("KEY = 'ASIA", "IOSFODNN7EXAMPLF'"),
+    "a secret key": ("aws_secret_access_key = 'wJalrXUtnFEMI/", "K7MDENG/bPxRfiCYEXAMPLEKEY'"),
+    "a private key": ("-----BEGIN ", "PRIVATE KEY-----"),
+    "a task token": ('{"task_token": "AAAAKgAAAAIAAA', 'AAAAAAAdx2bGK0qvEuQ5YpzNFrNHZGiSZ1SkXb6/1zPmSNw=="}'),
+    "a password in an address": ("https://admin:", "hunter2-of-old@example.com/"),
+}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_the_secret_scan_finds_a_planted_secret_and_never_repeats_it(tmp_path: Path, kind: str) -> None:
+    planted = tmp_path / "notes.txt"
+    planted.write_text("".join(SECRETS[kind]) + "\n", encoding="utf-8")
+    findings = secret_scan.scan([str(planted)])
+    assert findings
+    assert not any(SECRETS[kind][1] in line for line in findings)
+
+
+def test_a_receipts_digest_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "receipt.json").write_text('{"previous_sha256": "' + "0123456789abcdef" * 4 + '"}\n', encoding="utf-8")
+    assert secret_scan.scan([str(tmp_path / "receipt.json")]) == []
 
 
 TOP_LEVEL = "app.py cdk.json relight.toml Makefile run .ci/run CHANGELOG.md CONTRIBUTING.md"

@@ -45,12 +45,14 @@ def sha256(data: bytes) -> str:
 
 @dataclass
 class Cloud:
-    """What the machine's requests meet. ``tags``: by path; ``refused``: S3 requests whose signature was wrong."""
+    """What the machine's requests meet. ``tags``: by path; ``refused``: S3 requests whose signature was wrong;
+    ``cut``: paths whose next transfer breaks in the middle."""
 
     objects: dict[str, bytes]
     tags: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
 
     def answer(self, method: str, path: str, headers: Any) -> bytes | None:
         self.asked.append(f"{method} {path}")
@@ -89,6 +91,9 @@ def served(cloud: Cloud) -> Iterator[str]:
         def do_GET(self) -> None:
             body = cloud.answer(self.command, self.path, self.headers)
             self.send_response(404 if body is None else 200)
+            if self.path in cloud.cut:
+                cloud.cut.remove(self.path)
+                self.send_header("Content-Length", "1000000")
             self.end_headers()
             self.wfile.write(body or b"")
 
@@ -144,14 +149,14 @@ def cloud(**tags: str) -> Cloud:
     return Cloud(objects=objects, tags={name.replace("__", ":").replace("_", "-"): value for name, value in tags.items()})
 
 
-def boot(folder: Path, there: Cloud, **changed: str) -> Booted:
-    """Runs the script once, as cloud-init would."""
+def boot(folder: Path, there: Cloud, init: str = "true", **changed: str) -> Booted:
+    """Runs the script once, as cloud-init would. ``init``: what ``systemctl`` does besides being watched."""
     disk, tools = folder / "disk", folder / "tools"
     tools.mkdir(parents=True)
     curl = shutil.which("curl")
-    _tool(tools / "systemctl", f'echo "$*" >> {folder}/systemctl.log')
-    _tool(tools / "curl", f'printf "%s\\n" "$@" >> {folder}/arguments.log; exec {curl} "$@"')
-    _tool(tools / "python3", f'exec {sys.executable} "$@"')
+    tool(tools / "systemctl", f'echo "$*" >> {folder}/systemctl.log; {init}')
+    tool(tools / "curl", f'printf "%s\\n" "$@" >> {folder}/arguments.log; exec {curl} "$@"')
+    tool(tools / "python3", f'exec {sys.executable} "$@"')
     script = folder / "user-data"
     script.write_text(user_data.render(values(**changed)), encoding="utf-8")
     with served(there) as endpoint:
@@ -171,6 +176,6 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def _tool(path: Path, line: str) -> None:
+def tool(path: Path, line: str) -> None:
     path.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

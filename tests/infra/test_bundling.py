@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from infra import bundling
-from infra.bundling import AGENT, FUNCTION, LOCAL, SERVICES, build, pack
+from infra.bundling import AGENT, FUNCTION, LAMBDA, LOCAL, SERVICES, build, pack
 from relight.errors import DownloadFailed, ToolMissing
-from tests.infra.conftest import ROOT
+from tests.infra.conftest import ROOT, Templates
+from tests.infra.template import functions, only
 
+UBUNTUS = {"24.04": "3.12"}  # the python3 of the runner's image
+ELF_64_AARCH64 = (b"\x7fELF", 2, 0xB7)  # magic, class, machine
 BUNDLES = pytest.mark.parametrize("bundle", [FUNCTION, AGENT], ids=lambda one: one.name)
 
 
@@ -97,6 +100,33 @@ def test_a_bundle_holds_nothing_that_it_is_not_for(unpacked: dict[str, Path], bu
     assert (folder / "kubernetes").exists() == (bundle is AGENT)
     assert (folder / "lambdas").exists() == (bundle is FUNCTION)
     assert {path.name for path in (folder / "botocore/data").iterdir() if path.is_dir()} <= SERVICES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@BUNDLES
+def test_no_package_brings_its_tests_or_what_only_asyncio_needs(unpacked: dict[str, Path], bundle: bundling.Bundle) -> None:
+    folder = unpacked[bundle.name]
+    for pattern in ("*/tests", "*/test", "aiohttp*", "attr*", "multidict*", "yarl*", "kubernetes/aio"):
+        assert list(folder.glob(pattern)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@BUNDLES
+def test_for_aws_every_compiled_module_is_for_the_machine_and_python_that_run_it(
+    templates: Templates, bundle: bundling.Bundle
+) -> None:
+    image = only(templates["runner"], "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["ImageId"]
+    runtime = functions(templates["orchestrator"])["plan"]["Runtime"]
+    python = {"function": runtime.removeprefix("python"), "agent": UBUNTUS[image.split("/")[6]]}[bundle.name]
+    tag = f".cpython-{python.replace('.', '')}-aarch64-linux-gnu.so"
+    with zipfile.ZipFile(build(bundle, LAMBDA)) as archive:
+        compiled = {name: archive.read(name)[:20] for name in archive.namelist() if ".so" in name}
+        assert not [name for name in archive.namelist() if name.endswith(".pyc")]
+    assert {name.split("/")[0] for name in compiled} >= {"msgspec", "yaml", "zstandard"}
+    assert [name for name in compiled if not name.endswith((tag, ".abi3.so"))] == []
+    assert {(head[:4], head[4], int.from_bytes(head[18:20], "little")) for head in compiled.values()} == {ELF_64_AARCH64}
 
 
 @pytest.mark.slow

@@ -10,21 +10,38 @@ from relight.config import load
 from tests.infra.conftest import ROOT, Templates
 
 if TYPE_CHECKING:
-    from aws_cdk import App
+    from aws_cdk.cx_api import CloudAssembly
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-def app(folder: Path) -> "App":
+def assembled(folder: Path) -> "CloudAssembly":
     from infra.build import build  # starts Node
 
-    return build(load(ROOT / "relight.toml"), "local", folder)
+    return build(load(ROOT / "relight.toml"), "local", folder).synth()
 
 
 def test_aws_solutions_finds_nothing_that_was_not_acknowledged(tmp_path: Path) -> None:
     from infra.checks import nag
 
-    assert list(nag(app(tmp_path))) == []
+    assert nag(assembled(tmp_path)) == []
+
+
+def test_a_new_finding_ends_synth_and_says_what_and_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from app import main
+    from infra import runner
+
+    opened = (*runner.EGRESS, (runner.ec2.Port.tcp(22), "a way in"))
+    monkeypatch.setattr(runner, "EGRESS", opened)
+    monkeypatch.setattr(runner.ec2.SecurityGroup, "add_egress_rule", runner.ec2.SecurityGroup.add_ingress_rule)
+    monkeypatch.setattr("sys.argv", ["app.py", "--platform", "local", "--output", str(tmp_path)])
+    assert main() == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "/runner/NoInbound/Resource: AwsSolutions-EC23" in said.err
+    assert "infra/checks.py" in said.err
 
 
 def test_an_acknowledgement_is_needed_to_get_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +49,7 @@ def test_an_acknowledgement_is_needed_to_get_there(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(checks, "ACKNOWLEDGED", {name: {} for name in checks.ACKNOWLEDGED})
     monkeypatch.setattr(checks, "WILDCARDS", {})
-    found = "\n".join(checks.nag(app(tmp_path)))
+    found = "\n".join(checks.nag(assembled(tmp_path)))
     for rule in ("AwsSolutions-S1", "AwsSolutions-VPC7", "AwsSolutions-L1", "AwsSolutions-IAM5"):
         assert rule in found
 

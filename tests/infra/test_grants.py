@@ -19,6 +19,13 @@ def reached(name: str, **changed: object) -> list[str]:
     return [arn.partition(":s3:::")[2] for arn in Resources(config=config).arns(name)]
 
 
+def test_every_function_has_its_row_of_grants_and_no_other_row_is_left() -> None:
+    from infra.functions import SPECS
+    from infra.grants import FUNCTIONS
+
+    assert set(FUNCTIONS) == set(map(str, SPECS))
+
+
 @pytest.mark.parametrize("storage", ["s3://shop/prod", "s3://shop/prod/"])
 def test_slashes_at_the_seam_make_no_difference(storage: str) -> None:
     assert reached("backups", storage=storage) == ["shop/prod/backups/*"]

@@ -40,7 +40,10 @@ def test_nobody_else_can_terminate(templates: Templates) -> None:
 def test_an_instance_can_only_be_launched_as_one_of_our_runners(templates: Templates) -> None:
     rows = grants(templates["orchestrator"], "launch")
     instance = [row for row in granting(rows, "ec2:RunInstances") if "instance/*" in text(row["Resource"])]
-    assert [row["Condition"] for row in instance] == [{"StringEquals": {"aws:RequestTag/relight:name": "relight"}}]
+    (condition,) = [row["Condition"] for row in instance]
+    assert condition["StringEquals"] == {"aws:RequestTag/relight:name": "relight"}
+    (template,) = [row for row in granting(rows, "ec2:RunInstances") if "launch-template/" in text(row["Resource"])]
+    assert text(condition["ArnEquals"]["ec2:LaunchTemplate"]) in text(template["Resource"])
     (passed,) = granting(rows, "iam:PassRole")
     assert "iam:PassedToService" in text(passed["Condition"])
     (tagged,) = granting(rows, "ec2:CreateTags")

@@ -2,16 +2,17 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra import node  # noqa: F401  # before aws_cdk
 from infra.functions import SPECS
 from infra.user_data import LIMIT
-from relight.adapters.metrics import emit
 from relight.config import App, load
+from relight.errors import ConfigInvalid
 from relight.model import Phase, decode
 from relight.settings import FunctionSettings
 from tests.infra.conftest import ROOT, Templates, read, synth
@@ -162,6 +163,18 @@ def test_the_parameters_say_what_the_cli_and_the_functions_ask(templates: Templa
         assert f'"{part}":' in joined(found["/relight/deployment"])
 
 
+def test_an_app_as_long_as_aws_keeps_is_deployed_and_a_longer_one_stops_synth(templates: Templates) -> None:
+    from infra.orchestrator import stored  # starts Node
+
+    tiers = {one["Tier"] for one in of_type(templates["orchestrator"], "AWS::SSM::Parameter").values()}
+    assert tiers == {"Intelligent-Tiering"}
+    app = load(ROOT / "relight.toml").app("sample")
+    assert len(stored(replace(app, namespace="n" * 4096))) > 4096
+    with pytest.raises(ConfigInvalid, match=r"wrong field") as refused:
+        stored(replace(app, namespace="n" * 8192))
+    assert refused.value.findings[0].startswith("apps.sample: ")
+
+
 # ---------------------------------------------------------------- evidence
 def test_evidence_outlives_everything(templates: Templates) -> None:
     resources = templates["evidence"]["Resources"].values()
@@ -182,59 +195,3 @@ def test_uploads_that_never_ended_are_swept_from_the_evidence(templates: Templat
     rules = only(templates["evidence"], "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     assert [rule["AbortIncompleteMultipartUpload"] for rule in rules] == [{"DaysAfterInitiation": 7}]
     assert all(rule["Status"] == "Enabled" and "ExpirationInDays" not in rule for rule in rules)
-
-
-# ---------------------------------------------------------------- triggers
-def test_nothing_starts_by_itself_until_a_person_arms_it(templates: Templates) -> None:
-    rule = only(templates["triggers"], "AWS::Events::Rule")
-    schedules = {one["Name"]: one for one in of_type(templates["triggers"], "AWS::Scheduler::Schedule").values()}
-    assert (rule["Name"], rule["State"]) == ("relight-sample-alarm", "DISABLED")
-    assert {name: one["State"] for name, one in schedules.items()} == {
-        "relight-reap": "ENABLED",
-        "relight-sample-drill": "DISABLED",
-        "relight-sample-probe": "ENABLED",
-    }
-    drill = schedules["relight-sample-drill"]
-    assert json.loads(drill["Target"]["Input"])["mode"] == "drill"
-    assert (drill["ScheduleExpression"], drill["ScheduleExpressionTimezone"]) == ("cron(0 4 ? * MON *)", "UTC")
-
-
-def test_the_alarm_watches_the_very_metric_that_the_probe_emits(
-    templates: Templates, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "probe")
-    emit("Unhealthy", 1, app="sample")
-    emitted = json.loads(capsys.readouterr().out)
-    (directive,) = emitted["_aws"]["CloudWatchMetrics"]
-    alarms = of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()
-    (alarm,) = [one for one in alarms if one.get("MetricName") == "Unhealthy"]
-    assert alarm["Namespace"] == directive["Namespace"]
-    assert {row["Name"]: row["Value"] for row in alarm["Dimensions"]} == {
-        name: emitted[name] for name in directive["Dimensions"][0]
-    }
-    assert alarm["TreatMissingData"] == "missing"
-
-
-def test_an_alarm_starts_an_incident_and_says_why(templates: Templates) -> None:
-    (target,) = only(templates["triggers"], "AWS::Events::Rule")["Targets"]
-    sample = target["InputTransformer"]["InputTemplate"]
-    for part in ('"app":"sample"', '"mode":"incident"', '"initiator":"alarm/relight-sample-unhealthy"', '"reason":<'):
-        assert part in sample
-    assert target["InputTransformer"]["InputPathsMap"] == {"detail-state-reason": "$.detail.state.reason"}
-
-
-def test_what_cannot_be_started_is_kept(templates: Templates) -> None:
-    (target,) = only(templates["triggers"], "AWS::Events::Rule")["Targets"]
-    schedules = of_type(templates["triggers"], "AWS::Scheduler::Schedule").values()
-    assert all("DeadLetterConfig" in one["Target"] for one in schedules)
-    assert "DeadLetterConfig" in target
-    found = functions(templates["orchestrator"])
-    assert {name for name, one in found.items() if "DeadLetterConfig" in one} == {"probe", "reap"}
-
-
-def test_relight_raises_an_alarm_about_itself(templates: Templates) -> None:
-    alarms = {one["AlarmName"]: one for one in of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()}
-    own = {"relight-dead-letters", "relight-run-failed", "relight-probe-silent"}
-    assert own <= set(alarms)
-    assert all(alarms[name]["AlarmActions"] for name in own)
-    assert alarms["relight-probe-silent"]["TreatMissingData"] == "breaching"

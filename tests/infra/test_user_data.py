@@ -1,6 +1,8 @@
 """A runner boots: guarded before anything else, from pinned artifacts alone, and off at the first thing that is wrong."""
 
+import itertools
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra import user_data
-from tests.infra.machine import IMDS_TOKEN, K3S, SECRET, SESSION, boot, cloud, values
+from tests.infra.machine import AGENT, IMDS_TOKEN, K3S, SECRET, SESSION, boot, cloud, sha256, values
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 HOUR = 3600
@@ -94,6 +96,36 @@ def test_a_missing_artifact_ends_the_machine(tmp_path: Path) -> None:
     assert "s3://assets/elsewhere.zip could not be fetched" in runner.output
 
 
+def test_a_transfer_that_breaks_is_taken_up_again(tmp_path: Path) -> None:
+    there = cloud()
+    there.cut = [f"/assets/{sha256(AGENT)}.zip"] * 2
+    runner = boot(tmp_path, there)
+    assert (runner.status, runner.powered_off) == (0, False), runner.output
+    assert there.cut == []
+
+
+def test_a_transfer_that_keeps_breaking_ends_the_machine(tmp_path: Path) -> None:
+    there = cloud()
+    there.cut = [f"/assets/{sha256(AGENT)}.zip"] * 9
+    runner = boot(tmp_path, there)
+    assert (runner.status != 0, runner.powered_off) == (True, True)
+    assert "could not be fetched" in runner.output
+    assert len(there.cut) == 6
+
+
+def test_no_transfer_may_stall_unnoticed(tmp_path: Path) -> None:
+    arguments = boot(tmp_path, cloud()).arguments
+    assert "--speed-time\n10" in arguments
+    assert "--retry-max-time\n60" in arguments
+
+
+def test_a_machine_whose_switch_cannot_be_armed_ends_at_once(tmp_path: Path) -> None:
+    there = cloud()
+    runner = boot(tmp_path, there, init='[ "$1" != enable ]')
+    assert (runner.status != 0, runner.powered_off) == (True, True)
+    assert there.asked == []
+
+
 def test_an_agent_that_is_no_archive_ends_the_machine(tmp_path: Path) -> None:
     there, given = cloud(), values()
     there.objects[f"/assets/{given['AGENT_KEY']}"] = K3S
@@ -129,59 +161,32 @@ def test_no_tag_lengthens_its_life(tmp_path: Path, tag: str) -> None:
     assert runner.status == 0
 
 
-def guard(tmp_path: Path, content: str | None, limit: int) -> bool:
-    """Whether the dead man's switch, as the boot installs it, pulls within a moment."""
+# ---------------------------------------------------------------- units
+@pytest.mark.parametrize("name", ["deadman", "k3s", "agent"])
+def test_a_unit_restarts_without_end_and_survives_a_reboot(tmp_path: Path, name: str) -> None:
+    """systemd alone would give up on a unit that failed five times in ten seconds."""
     runner = boot(tmp_path, cloud())
-    expiry, log = tmp_path / "expiry", tmp_path / "systemctl.log"
-    if content is not None:
-        expiry.write_text(content, encoding="utf-8")
-    log.unlink()
-    command = ["bash", runner.disk / "usr/local/lib/relight/deadman.sh", expiry, str(limit)]
-    environment = {"PATH": f"{tmp_path}/tools:/usr/bin:/bin"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 1.0
-        while time.monotonic() < until and not log.exists():
-            time.sleep(0.02)
-        return log.exists() and "poweroff" in log.read_text(encoding="utf-8")
-    finally:
-        process.kill()
-        process.wait()
-
-
-PAST, FUTURE = -1, HOUR  # seconds from now
-
-
-@pytest.mark.parametrize(
-    ("content", "limit", "pulls"),
-    [
-        pytest.param(PAST, FUTURE, True, id="a lease that ran out"),
-        pytest.param(FUTURE, PAST, False, id="a lease that was extended past the hold"),
-        pytest.param(FUTURE, FUTURE, False, id="all is well"),
-        pytest.param("", PAST, True, id="an empty file past the hold"),
-        pytest.param(None, PAST, True, id="no file past the hold"),
-        pytest.param("never", PAST, True, id="garbage never extends a life"),
-        pytest.param("9" * 30, PAST, True, id="nor does a number beyond all times"),
-    ],
-)
-def test_the_dead_mans_switch(tmp_path: Path, content: int | str | None, limit: int, pulls: bool) -> None:
-    now = int(time.time())
-    written = str(now + content) if isinstance(content, int) else content
-    assert guard(tmp_path, written, now + limit) is pulls
-
-
-def test_the_switch_restarts_and_survives_a_reboot(tmp_path: Path) -> None:
-    unit = boot(tmp_path, cloud()).unit("relight-deadman")
-    assert "Restart=always" in unit
+    unit = runner.unit(f"relight-{name}")
+    assert re.search(r"^Restart=(always|on-failure)$", unit, flags=re.MULTILINE)
+    assert "StartLimitIntervalSec=0" in unit.partition("[Service]")[0]
     assert "WantedBy=multi-user.target" in unit
+    assert ("After=network-online.target" in unit) == ("Wants=network-online.target" in unit)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("name", ["deadman", "k3s", "agent"])
+def test_systemd_understands_every_line_of_a_unit(tmp_path: Path, name: str) -> None:
+    runner = boot(tmp_path, cloud())
+    path = runner.disk / f"etc/systemd/system/relight-{name}.service"
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if f"relight-{name}" in line] == []
 
 
 # ---------------------------------------------------------------- the script itself
 def test_bash_and_shellcheck_have_nothing_to_say(tmp_path: Path) -> None:
-    script = tmp_path / "user-data.sh"
-    script.write_text(user_data.render(values()), encoding="utf-8")
+    switch = boot(tmp_path, cloud()).disk / "usr/local/lib/relight/deadman.sh"  # a text within the script, to shellcheck
     checks = [["bash", "-n"]] + ([["shellcheck"]] if shutil.which("shellcheck") else [])
-    for check in checks:
+    for check, script in itertools.product(checks, (tmp_path / "user-data", switch)):
         done = subprocess.run([*check, script], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

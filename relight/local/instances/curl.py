@@ -48,6 +48,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("-f", "--fail", action="store_true")
     parser.add_argument("--retry", type=int, default=0)
     parser.add_argument("--retry-connrefused", action="store_true")
+    for bound in ("--retry-max-time", "--speed-limit", "--speed-time"):
+        parser.add_argument(bound, help="has no use on loopback")
     parser.add_argument("--connect-timeout", type=float, default=10)
     parser.add_argument("--max-time", type=float, default=300)
     parser.add_argument("--aws-sigv4")
