@@ -1,6 +1,7 @@
 """``http``: the restored app answers, asked through the API server's proxy and never at a public address.
 
-An app that is still starting has the whole deadline to answer as expected; what it last said is the verdict's detail.
+An app that is still starting has the whole deadline to answer as expected. Then one that answers otherwise has FAILED, and
+one that was never reached TIMED_OUT.
 """
 
 import hashlib
@@ -13,6 +14,8 @@ from relight.errors import RelightError, RetryableError
 from relight.model import Verdict
 from relight.recovery.patience import Deadline, poll
 from relight.recovery.validators.context import Finding, ValidationContext
+
+NO_SUCH_SERVICE = 404
 
 
 def check(validator: Validator, context: ValidationContext, deadline: Deadline) -> Finding:
@@ -32,8 +35,9 @@ def check(validator: Validator, context: ValidationContext, deadline: Deadline) 
         return Finding(Verdict.PASSED, f"{_where(validator)} answers {good.status} as expected", _evidence(good))
     if isinstance(last[0], RelightError):
         return Finding(Verdict.COULD_NOT_VERIFY, f"the API server could not be asked: {type(last[0]).__name__}: {last[0]}")
-    why = fault(last[0], validator)
-    return Finding(Verdict.FAILED, f"{_where(validator)} {why}, after {validator.deadline} s of asking", _evidence(last[0]))
+    verdict = Verdict.TIMED_OUT if _from_the_api(last[0]) and last[0].status != NO_SUCH_SERVICE else Verdict.FAILED
+    said = f"{_where(validator)} {fault(last[0], validator)}, after {validator.deadline} s of asking"
+    return Finding(verdict, said, _evidence(last[0]))
 
 
 def fault(answered: Answered, validator: Validator) -> str | None:
