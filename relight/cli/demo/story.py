@@ -157,7 +157,7 @@ class Story:
                 time.sleep(0.5)
             state = alarm_state(config.name, app.name)
             why = f"the probe says {health}, the alarm {state}"
-            raise DemoFailed(f"alarm: started no run within {ALARM_SECONDS:.0f} s ({why}); see {ENGINE}/aws.log")
+            raise DemoFailed(f"alarm: started no run within {ALARM_SECONDS:.0f} s ({why}); {primary.AGAIN}")
 
     def _decide(self, console: Console, follower: Follower, view: View) -> View:
         self._screen.title("A person decides")
