@@ -17,7 +17,7 @@ import typer
 
 from relight.adapters.calls import call
 from relight.adapters.s3 import split
-from relight.cli.session import ENGINE, Session, with_session
+from relight.cli.session import ENGINE, Session, require_room, with_session
 from relight.config import App, load
 from relight.errors import EngineFailed, EngineNotRunning, PortTaken
 from relight.settings import set_environment
@@ -48,6 +48,7 @@ def up(
     elif facts := running():
         session.output.says(f"the engine already runs on port {facts['port']}")
     else:
+        require_room()
         session.output.says("starting the engine and deploying Relight into it: about half a minute, longer the first time")
         start_keeper(config, port)
     show(session, running())

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relight.cli.output import table, toned
-from relight.cli.view import CheckRow, PhaseRow, View
+from relight.cli.view import TOLD, CheckRow, PhaseRow, View
 from relight.words import duration
 
 SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
@@ -18,7 +18,7 @@ HINTS = {
     "launch": "asking for an instance",
     "restore": "the runner boots, unpacks and applies",
     "validate": "the checks run on the restored app",
-    "approve": "waiting for a person: relight approve or relight reject",
+    "approve": "waiting for a person",
     "promote": "lifting quarantine, moving pointers",
     "serve": "the runner is production: relight failback ends it",
     "failback": "handing production back",
@@ -146,6 +146,8 @@ def story(view: View) -> Iterator[tuple[str, str]]:
             if row.status == "done" and not view.checks and not view.outcome:
                 return  # the verdicts arrive a moment after the phase's end, and are told before it
         if row.ended_at:
+            if row is view.phases[-1] and row.phase in TOLD and not outcome_of(view, row) and not view.outcome:
+                return  # what it did is on record a moment after its end
             said = escape(textwrap.shorten(outcome_of(view, row), SUMMARY, placeholder=" …"))
             line = f"[dim]{clock(row.ended_at)}[/]  {row.phase:<9} {toned(row.status)} after {whole(row.seconds)}  {said}"
             yield f"{row.phase} {row.attempt} ended", line.rstrip()

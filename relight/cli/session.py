@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shutil
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property
@@ -15,9 +16,22 @@ from relight.cli.output import Output
 from relight.config import App, Config, load
 from relight.errors import RequestInvalid, UnknownApp
 from relight.settings import set_environment
+from relight.words import size
 
 STATE = Path(".relight")
 ENGINE = STATE / "engine"
+ROOM = 300_000_000  # bytes that an engine with Relight in it and a run or two may take
+
+
+def require_room() -> None:
+    """Raises RequestInvalid where the embedded engine would end half way for want of disk."""
+    free = shutil.disk_usage(Path()).free
+    if free < ROOM:
+        raise RequestInvalid(
+            str(STATE.resolve()),
+            f"this disk has {size(free)} left, and the embedded engine needs {size(ROOM)}",
+            "make room, or run it from a directory on another disk",
+        )
 
 
 class Form(StrEnum):

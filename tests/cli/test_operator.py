@@ -24,7 +24,7 @@ from relight.local.attach import attach
 from tests.cli.conftest import ROOT, Terminal
 from tests.cli.runs import ended, run
 from tests.cli.stub import Stub
-from tests.support import own_clients
+from tests.support import free_port, own_clients
 
 EMPTY = [
     ("drill", "--app", ""),
@@ -142,6 +142,19 @@ def test_evidence_that_does_not_fit_is_one_line(terminal: Terminal, api: Stub, m
     said = terminal("evidence", "fetch", "r-1")
     assert said.status == 2
     assert said.err == "relight: R200: this disk: No space left on device; make room, and run it again\n"
+
+
+@pytest.mark.parametrize("typed", [("engine", "up"), ("demo", "--approve")], ids=" ".join)
+def test_the_engine_is_not_begun_on_a_disk_that_is_too_small(
+    typed: tuple[str, ...], terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    said = terminal(*typed, "--port", str(free_port()))
+    assert said.status == 2
+    assert re.fullmatch(
+        r"relight: R214: \S+/\.relight: this disk has 4\.1 kB left, .* needs 300\.0 MB; make room.*\n", said.err
+    )
+    assert not Path(".relight").exists()
 
 
 # ------------------------------------------------------------------ where to look

@@ -64,3 +64,12 @@ def test_a_second_or_a_late_approval_says_who_or_when(
     assert (said.status, api.changes) == (2, [])
     assert f"relight: {code}: run r-1: " in said.err
     assert names in said.err
+
+
+def test_a_phase_waits_a_moment_for_what_it_did(terminal: Terminal, api: Stub) -> None:
+    rows = [phase("detect", 1, summary="")]
+    fact = {"detection": {"health": "healthy", "reason": "a drill always proceeds"}}
+    api.on("GET /runs/r-1", run(phases=rows, approval=None), ended("Healthy", phases=rows, facts=fact))
+    out = terminal("status", "r-1", "--wait").out
+    assert out.count("detect    done") == 1
+    assert "healthy: a drill always proceeds" in out
