@@ -13,7 +13,6 @@ from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
 from relight.errors import ConfigInvalid, UnknownApp
 from relight.formats import (
-    explained,
     is_cron,
     is_email,
     is_instance_type,
@@ -25,6 +24,7 @@ from relight.formats import (
     is_sha256,
     is_url,
     is_zone,
+    told,
 )
 from relight.misfits import misfits
 
@@ -36,7 +36,6 @@ Zone = Annotated[str, Predicate(is_zone)]
 Positive = Annotated[int, Ge(1)]
 Key = Annotated[str, Predicate(is_key)]
 Url = Annotated[str, Predicate(is_url)]
-Region = Annotated[str, Predicate(is_region)]
 InstanceType = Annotated[str, Predicate(is_instance_type)]
 Network = Annotated[str, Predicate(is_network)]
 
@@ -202,7 +201,7 @@ class Config(Strict):
     runner: RunnerConfig
     apps: Annotated[tuple[App, ...], MinLen(1)]
     name: Name = "relight"
-    region: Region = "eu-central-1"
+    region: Annotated[str, Predicate(is_region)] = "eu-central-1"
     notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
 
     def app(self, name: str) -> App:
@@ -232,7 +231,7 @@ def check(raw: dict[str, Any], source: str = "relight.toml") -> Config:
     try:
         config = TypeAdapter(Config).validate_python(raw)
     except ValidationError as error:
-        findings += [f"{_path(item['loc'])}: {explained(item)}" for item in error.errors() if not _echo(item)]
+        findings += told(error.errors())
     findings += [] if findings else _short_lives(config)
     if findings:
         raise ConfigInvalid(source, sorted(findings))
@@ -249,12 +248,3 @@ def _short_lives(config: Config) -> list[str]:
                 f"runner.hold: {config.runner.hold} s is shorter than apps[{i}] may need until its approval, {needed} s"
             )
     return found
-
-
-def _path(parts: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-
-
-def _echo(item: Any) -> bool:
-    """A list counts as empty when its items are wrong; the items' own findings say it better."""
-    return item["type"] == "too_short" and bool(item["input"])

@@ -91,8 +91,19 @@ WORDS = {  # pydantic's kinds of fault in the words of a TOML file; the rest is 
 }
 
 
-def explained(item: Any) -> str:
-    """One of pydantic's findings as a person reads it."""
+def told(findings: list[Any]) -> list[str]:
+    """Pydantic's findings as a person reads them, each with its path: ``apps[0].rto: must be a whole number``.
+
+    A list counts as empty when its items are wrong; the items' own findings say it better.
+    """
+    return [f"{_path(item['loc'])}: {_fault(item)}" for item in findings if item["type"] != "too_short" or not item["input"]]
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _fault(item: Any) -> str:
     if item["type"] == "predicate_failed":
         predicate = globals().get(item["msg"].split()[1].strip("'"))
         return f"{item['input']!r} {predicate.__doc__ if predicate else 'is not allowed'}"
