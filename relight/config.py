@@ -11,9 +11,21 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
-from relight import formats
 from relight.errors import ConfigInvalid, UnknownApp
-from relight.formats import is_cron, is_email, is_name, is_s3_uri, is_sha256, is_zone
+from relight.formats import (
+    is_cron,
+    is_email,
+    is_instance_type,
+    is_key,
+    is_name,
+    is_network,
+    is_region,
+    is_s3_uri,
+    is_sha256,
+    is_url,
+    is_zone,
+    told,
+)
 from relight.misfits import misfits
 
 Name = Annotated[str, Predicate(is_name)]
@@ -22,6 +34,10 @@ Sha256 = Annotated[str, Predicate(is_sha256)]
 Cron = Annotated[str, Predicate(is_cron)]
 Zone = Annotated[str, Predicate(is_zone)]
 Positive = Annotated[int, Ge(1)]
+Key = Annotated[str, Predicate(is_key)]
+Url = Annotated[str, Predicate(is_url)]
+InstanceType = Annotated[str, Predicate(is_instance_type)]
+Network = Annotated[str, Predicate(is_network)]
 
 
 class Strict:
@@ -46,8 +62,8 @@ class Signal(Strict):
 
     name: Name
     kind: Literal["pointer", "http", "backup_age"]
-    key: str | None = None
-    url: str | None = None
+    key: Key | None = None
+    url: Url | None = None
     schedule: Schedule | None = None
     timeout: Positive = 5
 
@@ -107,7 +123,7 @@ class PromoteAction(Strict):
 
     name: Name
     kind: Literal["pointer"]
-    key: str
+    key: Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +135,7 @@ class Quarantine(Strict):
     """
 
     config: dict[str, dict[str, str]] = field(default_factory=dict)
-    allow_egress: tuple[str, ...] = ()
+    allow_egress: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +189,7 @@ class RunnerConfig(Strict):
     """``instance_types`` is the launch ladder, best first. ``hold``: seconds a runner may live without a promotion."""
 
     k3s: Download
-    instance_types: Annotated[tuple[str, ...], MinLen(1)] = ("m7g.large", "m6g.large", "t4g.large")
+    instance_types: Annotated[tuple[InstanceType, ...], MinLen(1)] = ("m7g.large", "m6g.large", "t4g.large")
     disk_gib: Positive = 40
     hold: Positive = 21_600
 
@@ -185,7 +201,7 @@ class Config(Strict):
     runner: RunnerConfig
     apps: Annotated[tuple[App, ...], MinLen(1)]
     name: Name = "relight"
-    region: str = "eu-central-1"
+    region: Annotated[str, Predicate(is_region)] = "eu-central-1"
     notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
 
     def app(self, name: str) -> App:
@@ -201,7 +217,8 @@ def load(path: Path) -> Config:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigInvalid(str(path), [f"cannot be read: {error.strerror}"]) from None
+        fix = "write it (examples/sample/relight.toml is one), or name yours: --config FILE"
+        raise ConfigInvalid(str(path), [f"cannot be read: {error.strerror}"], fix) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigInvalid(str(path), [f"is not TOML: {error}"]) from None
     return check(raw, str(path))
@@ -214,7 +231,7 @@ def check(raw: dict[str, Any], source: str = "relight.toml") -> Config:
     try:
         config = TypeAdapter(Config).validate_python(raw)
     except ValidationError as error:
-        findings += [f"{_path(item['loc'])}: {_message(item)}" for item in error.errors() if not _echo(item)]
+        findings += told(error.errors())
     findings += [] if findings else _short_lives(config)
     if findings:
         raise ConfigInvalid(source, sorted(findings))
@@ -231,19 +248,3 @@ def _short_lives(config: Config) -> list[str]:
                 f"runner.hold: {config.runner.hold} s is shorter than apps[{i}] may need until its approval, {needed} s"
             )
     return found
-
-
-def _path(parts: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-
-
-def _echo(item: Any) -> bool:
-    """A list counts as empty when its items are wrong; the items' own findings say it better."""
-    return item["type"] == "too_short" and bool(item["input"])
-
-
-def _message(item: Any) -> str:
-    if item["type"] == "predicate_failed":
-        predicate = getattr(formats, item["msg"].split()[1].strip("'"), None)
-        return f"{item['input']!r} {predicate.__doc__ if predicate else 'is not allowed'}"
-    return "unknown field" if item["type"] == "unexpected_keyword_argument" else str(item["msg"]).lower()

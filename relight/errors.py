@@ -91,8 +91,8 @@ class ConfigInvalid(UserError):
 
     code = "R201"
 
-    def __init__(self, given: str, findings: list[str]) -> None:
-        super().__init__(given, f"{len(findings)} wrong field(s)", "correct them and run the command again")
+    def __init__(self, given: str, findings: list[str], fix: str = "correct the file and run the command again") -> None:
+        super().__init__(given, f"{len(findings)} wrong field(s)", fix)
         self.findings = findings
 
 

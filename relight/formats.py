@@ -1,11 +1,18 @@
 """Formats of single values. A docstring is what a person reads when a value does not fit."""
 
 import re
+from contextlib import suppress
+from typing import Any
 
 
 def is_name(value: str) -> bool:
     """must be lower-case letters, digits and dashes, at most 40, starting with a letter"""
     return re.fullmatch(r"[a-z][a-z0-9-]{0,39}", value) is not None
+
+
+def is_run_id(value: str) -> bool:
+    """must be the name of an execution: at most 80 characters, none of them a space, a slash or a wildcard"""
+    return re.fullmatch(r"[^\s/\\<>{}\[\]?*\"#%^|~`$&,;:\x00-\x1f]{1,80}", value) is not None and value not in (".", "..")
 
 
 def is_s3_uri(value: str) -> bool:
@@ -32,6 +39,72 @@ def is_zone(value: str) -> bool:
     return value in available_timezones()
 
 
+def is_key(value: str) -> bool:
+    """must be a key below the app's storage, such as state/last_success.json"""
+    return value.strip("/") == value != "" and not {"", ".", ".."} & set(value.split("/"))
+
+
+def is_url(value: str) -> bool:
+    """must be http://host/path or https://host/path"""
+    return re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) is not None
+
+
+def is_region(value: str) -> bool:
+    """must be an AWS region such as eu-central-1"""
+    return re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d+", value) is not None
+
+
+def is_instance_type(value: str) -> bool:
+    """must be an EC2 instance type such as m7g.large"""
+    return re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", value) is not None
+
+
+def is_network(value: str) -> bool:
+    """must be a network in CIDR form such as 10.0.0.0/16"""
+    from ipaddress import ip_network  # only where a person's file is read
+
+    with suppress(ValueError):
+        return "/" in value and bool(ip_network(value))
+    return False
+
+
 def is_email(value: str) -> bool:
     """must be an e-mail address"""
     return re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value) is not None
+
+
+WORDS = {  # pydantic's kinds of fault in the words of a TOML file; the rest is told as pydantic does
+    "missing": "is missing",
+    "unexpected_keyword_argument": "unknown field",
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "tuple_type": "must be a list: [ ... ]",
+    "dict_type": "must be a table: { ... }",
+    "dataclass_type": "must be a table: { ... }",
+    "too_short": "must not be empty",
+}
+
+
+def told(findings: list[Any]) -> list[str]:
+    """Pydantic's findings as a person reads them, each with its path: ``apps[0].rto: must be a whole number``.
+
+    A list counts as empty when its items are wrong; the items' own findings say it better.
+    """
+    return [f"{_path(item['loc'])}: {_fault(item)}" for item in findings if item["type"] != "too_short" or not item["input"]]
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _fault(item: Any) -> str:
+    if item["type"] == "predicate_failed":
+        predicate = globals().get(item["msg"].split()[1].strip("'"))
+        return f"{item['input']!r} {predicate.__doc__ if predicate else 'is not allowed'}"
+    return WORDS.get(item["type"]) or str(item["msg"]).lower().replace("input should", "must")

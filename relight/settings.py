@@ -53,6 +53,12 @@ def api_endpoint() -> str | None:
     return os.environ.get("RELIGHT_API")
 
 
+def called_as(local: bool) -> str:
+    """How this person calls the CLI: ``./run`` says so in RELIGHT_COMMAND, and ``--local`` may be said once for all."""
+    here = "RELIGHT_LOCAL=1 " if local and "RELIGHT_LOCAL" not in os.environ else ""
+    return here + os.environ.get("RELIGHT_COMMAND", "relight")
+
+
 def set_environment(values: dict[str, str]) -> None:
     """Sets variables for the AWS SDK and for child processes (the embedded engine's address and credentials)."""
     os.environ.update(values)

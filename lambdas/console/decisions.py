@@ -34,7 +34,9 @@ def approve(desk: Desk, call: Call) -> dict[str, Any]:
         raise EvidenceDrifted(f"run {run.run_id}", "has other evidence than you saw", "look again: relight status")
     if same_person(call.caller, run.initiator) and not why:
         raise SelfApproval(
-            f"run {run.run_id}", "you asked for it, so somebody else must approve it", "or state break_glass with a reason"
+            f"run {run.run_id}",
+            "you asked for it, so somebody else must approve it",
+            f'alone at night: relight approve {run.run_id} --break-glass "why"',
         )
     return decide(desk, run, approval, Decided.APPROVED, call.caller, break_glass=why or None)
 

@@ -98,7 +98,7 @@ def check(request: RunRequest, app: App, lease: Lease | None) -> None:
             fix = "there is nothing to destroy" if request.start_at == Phase.TEARDOWN else "bring one up: relight apply"
             raise NothingHeld(f"start_at {request.start_at}", f"no runner is being held for {app.name}", fix)
     elif live and not (request.mode == Mode.INCIDENT and live.mode == Mode.DRILL):
-        fix = "give it up first: relight destroy" if live.held else f"wait for it: relight status {live.run_id}"
+        fix = "give it up first: relight destroy --yes" if live.held else f"wait for it: relight status {live.run_id}"
         raise RunInProgress(f"app {app.name}", f"run {live.run_id} ({live.mode}) has its lease", fix)
 
 

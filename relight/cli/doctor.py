@@ -88,7 +88,7 @@ def configuration(session: Session) -> Iterator[Finding]:
         yield Finding(check="configuration", state="ok", detail=f"{session.config_path}: apps {apps}")
     except ConfigInvalid as error:
         for line in error.findings:
-            yield Finding(check="configuration", state="failed", detail=line, fix=f"correct it in {session.config_path}")
+            yield Finding(check="configuration", state="failed", detail=f"{session.config_path}: {line}", fix=error.fix)
 
 
 def deployment(session: Session) -> Iterator[Finding]:
@@ -118,10 +118,13 @@ def listed(session: Session) -> list[dict[str, object]]:
 
 
 def writable(session: Session) -> Iterator[Finding]:
+    new = not STATE.exists()
     try:
         STATE.mkdir(exist_ok=True)
         (STATE / ".probe").write_text("")
         (STATE / ".probe").unlink()
+        if new:
+            STATE.rmdir()  # looking leaves nothing behind
         yield Finding(check="state directory", state="ok", detail=f"{STATE.resolve()}")
     except OSError as error:
         fix = "run from a directory you may write to"

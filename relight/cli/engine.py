@@ -5,7 +5,6 @@ The engine ends with the process that started it. So ``up`` leaves a keeper behi
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import typer
 
 from relight.adapters.calls import call
 from relight.adapters.s3 import split
-from relight.cli.session import ENGINE, Session, with_session
+from relight.cli.session import ENGINE, Session, require_room, with_session
 from relight.config import App, load
 from relight.errors import EngineFailed, EngineNotRunning, PortTaken
 from relight.settings import set_environment
@@ -30,7 +29,11 @@ PortOption = Annotated[int, typer.Option(help="The loopback port of the local AW
 CONFIG = Path("relight.toml")
 
 
-def up(session: Session, port: PortOption = 4666, foreground: bool = False) -> None:
+def up(
+    session: Session,
+    port: PortOption = 4666,
+    foreground: Annotated[bool, typer.Option("--foreground", hidden=True, help="Stay, and end with this command.")] = False,
+) -> None:
     """Starts the embedded engine and deploys Relight into it.
 
     \b
@@ -45,6 +48,7 @@ def up(session: Session, port: PortOption = 4666, foreground: bool = False) -> N
     elif facts := running():
         session.output.says(f"the engine already runs on port {facts['port']}")
     else:
+        require_room()
         session.output.says("starting the engine and deploying Relight into it: about half a minute, longer the first time")
         start_keeper(config, port)
     show(session, running())
@@ -123,6 +127,8 @@ def refusal(said: str, port: int) -> Exception:
 def down(session: Session) -> None:
     """Ends the embedded engine and everything in it.
 
+    Its buckets, backups and runs are kept in memory only, and end with it.
+
     \b
     Examples:
       relight engine down
@@ -134,7 +140,8 @@ def down(session: Session) -> None:
         time.sleep(0.1)
     if facts := running():
         raise EngineFailed(f"engine: still runs as process {facts['pid']}; it is not ours to end if relight demo started it")
-    session.output.show({"running": False}, lambda page: page.print("the engine is down; nothing of it runs"))
+    gone = "the engine is down: nothing of it runs, and the buckets and runs that it held are gone"
+    session.output.show({"running": False}, lambda page: page.print(gone))
 
 
 def status(session: Session) -> None:
@@ -159,11 +166,9 @@ def show(session: Session, facts: dict[str, Any] | None) -> None:
 
 def running() -> dict[str, Any] | None:
     """The running engine's facts, or None."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        facts: dict[str, Any] = json.loads((ENGINE / "engine.json").read_text(encoding="utf-8"))
-        os.kill(facts["pid"], 0)
-        return facts
-    return None
+    from relight.local import attach  # the engine's packages are not needed elsewhere
+
+    return attach.running(ENGINE)
 
 
 def keeper_pid() -> int | None:

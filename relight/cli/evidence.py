@@ -9,6 +9,7 @@ from rich.console import Console
 from relight.adapters.s3 import S3
 from relight.cli import exits
 from relight.cli.output import table, toned
+from relight.cli.runs import RunId
 from relight.cli.session import STATE, Session, with_session
 from relight.cli.view import read
 from relight.errors import RequestInvalid, RunNotFound
@@ -19,7 +20,7 @@ group = typer.Typer(name="evidence", help="Copy a run's evidence, or check a cop
 
 def fetch(
     session: Session,
-    run_id: Annotated[str, typer.Argument(help="The run's id.", show_default=False)],
+    run_id: RunId,
     output_dir: Annotated[Path | None, typer.Option(help="Where to; .relight/evidence/RUN_ID by default.")] = None,
 ) -> None:
     """Copies a run's evidence to a directory.
@@ -74,15 +75,15 @@ def check(
     elif not Path(source).is_dir():
         raise RequestInvalid(source, "is not a directory", "name the copy of one run: relight evidence fetch RUN_ID")
     found = verify_copy(source if source.startswith("s3://") else Path(source), pem(public_key))
-    receipts = 0 if source.startswith("s3://") else len(list(Path(source).glob("[0-9]*-*.json")))
 
     def render(page: Console) -> None:
         if found:
             page.print(table(("object", "what is wrong; what to do"), [(f.object, f"{f.problem}; {f.fix}") for f in found]))
-        good = "every receipt, the chain and its signature hold"
+        whose = "by the key you named" if public_key else "by the key in the copy: --public-key proves whose it is"
+        good = f"every receipt and the chain hold, signed {whose}"
         page.print(f"{toned('FAILED')}: {len(found)} problem(s)" if found else f"{toned('PASSED')}: {good}")
 
-    session.output.show({"source": source, "ok": not found, "receipts": receipts, "findings": found}, render)
+    session.output.show({"source": source, "ok": not found, "findings": found}, render)
     return exits.ENDED_BADLY if found else exits.DONE
 
 

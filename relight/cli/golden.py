@@ -99,7 +99,7 @@ def started(session: Session, fields: dict[str, Any], wait: bool, timeout: int) 
 
 def plan(
     session: Session,
-    run_id: Annotated[str, typer.Option(help="The run the plan is for; it names the bundle.")],
+    run_id: Annotated[str, typer.Option(help="The run the plan is for; it names the bundle.", callback=runs.run_id_of)],
     output_dir: Annotated[Path, typer.Option(help="Where the bundle is written; must be empty or not exist.")],
     app: AppOption = None,
     backup_uri: BackupOption = "latest_valid",

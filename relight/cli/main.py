@@ -1,15 +1,19 @@
 """`relight ...`: the commands, and the one place where an error becomes a line on stderr and an exit status."""
 
+import contextlib
+import json
+import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import typer
-from typer.exceptions import Abort, Exit, TyperException
+from typer.exceptions import Abort, Exit
 
 from relight.cli import backups, doctor, drill, engine, evidence, exits, golden, runs, triggers
 from relight.cli.demo import command as demo
+from relight.cli.output import spelled
 from relight.cli.session import STATE, with_session
-from relight.errors import RelightError
 
 INTERRUPTED = "relight: interrupted"
 
@@ -60,29 +64,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     try:
+        status = invoke(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read the output has left, as with | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.INTERRUPTED
+    except (KeyboardInterrupt, Abort):
+        print(INTERRUPTED, file=sys.stderr)
+        return exits.INTERRUPTED
+    except Exception as error:
+        return refuse(arguments, exits.refusal(error, STATE / "last-error.txt"))
+
+
+def invoke(arguments: list[str]) -> int:
+    try:
         answer = app(arguments, standalone_mode=False, prog_name="relight")
-        if answer == exits.INTERRUPTED:  # Typer's own answer to Ctrl-C
-            raise KeyboardInterrupt
-        return answer if isinstance(answer, int) else exits.DONE
     except Exit as left:
         return left.exit_code
-    except (KeyboardInterrupt, Abort):
-        return say(INTERRUPTED, exits.INTERRUPTED)
-    except TyperException as error:
-        return say(f"relight: R200: {usage(error)}", exits.USER_ERROR)
-    except RelightError as error:
-        return say("\n".join(exits.lines(error)), exits.USER_ERROR)
-    except Exception as error:
-        return say(exits.internal(error, STATE / "last-error.txt"), exits.ENDED_BADLY)
+    if answer == exits.INTERRUPTED:  # Typer's own answer to Ctrl-C
+        raise KeyboardInterrupt
+    return answer if isinstance(answer, int) else exits.DONE
 
 
-def usage(error: TyperException) -> str:
-    """Click's complaint as our one line: input, what is wrong, how to fix it."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "relight"
-    return f"{path}: {' '.join(error.format_message().split()).rstrip('.')}; see {path} --help"
+def refuse(arguments: list[str], refusal: exits.Refusal) -> int:
+    """Tells the error: to a person on stderr and, where a script reads stdout, there too."""
+    print(spelled(refusal.lines(), "--local" in arguments), file=sys.stderr)
+    if wants_json(arguments):
+        with contextlib.suppress(OSError):  # stdout itself may be what is full
+            print(json.dumps(refusal.document(), indent=2, sort_keys=True), flush=True)
+    return refusal.status
 
 
-def say(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
-    return status
+def wants_json(arguments: list[str]) -> bool:
+    """As far as it can be seen where the arguments themselves may be wrong."""
+    pairs = {("-o", "json"), ("--output", "json")}
+    return not {"-ojson", "--output=json"}.isdisjoint(arguments) or not pairs.isdisjoint(pairwise(arguments))

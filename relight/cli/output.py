@@ -1,16 +1,23 @@
 """What a command shows: a page for a person or, with ``-o json``, one JSON document; progress goes to stderr there."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from relight.model import encode
+from relight.settings import called_as
 
 PIPED = 160  # columns
+COMMAND = re.compile(
+    r"(?<!run )\brelight (?=(?:(demo|engine)|doctor|backups?|plan|apply|restore|validate|destroy|drill"
+    r"|runs|status|approve|reject|failback|evidence|arm|disarm)\b)"
+)
 TONES = {
     "Succeeded": "green",
     "Healthy": "green",
@@ -38,19 +45,34 @@ def toned(word: str) -> str:
     return f"[{tone}]{escape(word)}[/]" if tone else escape(word)
 
 
-def made(stderr: bool) -> Console:
+def spelled(text: str, local: bool) -> str:
+    """``text`` with every command in it as this person must type it: messages, the API's too, only say ``relight runs``."""
+    return COMMAND.sub(lambda found: called_as(local and not found[1]) + " ", text)
+
+
+class Page(Console):
     """A page as wide as the terminal; where there is none, wide enough that no table wraps."""
-    page = Console(highlight=False, soft_wrap=True, stderr=stderr)
-    return page if page.is_terminal else Console(highlight=False, soft_wrap=True, stderr=stderr, width=PIPED)
+
+    def __init__(self, stderr: bool, local: bool) -> None:
+        super().__init__(highlight=False, soft_wrap=True, stderr=stderr)
+        self._local = local
+        if not self.is_terminal:
+            self.width = PIPED
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would exit with 1, which says that something ended badly
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(spelled(text, self._local), **options)
 
 
 class Output:
     """One command's output. ``says`` is for what happens on the way, ``show`` for the answer."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, local: bool = False) -> None:
         self.as_json = as_json
-        self.page = made(stderr=False)
-        self.progress = made(stderr=True) if as_json else self.page
+        self.page = Page(stderr=False, local=local)
+        self.progress = Page(stderr=True, local=local) if as_json else self.page
 
     def says(self, text: str) -> None:
         self.progress.print(text)
@@ -63,7 +85,10 @@ class Output:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
-    made = Table(*heads, box=None, pad_edge=False, title=title, title_justify="left", header_style="dim")
+    """A table that is folded where the terminal is narrow, never cut: an id must stay whole."""
+    made = Table(box=None, pad_edge=False, title=title, title_justify="left", header_style="dim")
+    for head in heads:
+        made.add_column(head, overflow="fold")
     for row in rows:
         made.add_row(*row)
     return made

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relight.cli.output import table, toned
-from relight.cli.view import CheckRow, PhaseRow, View
+from relight.cli.view import TOLD, CheckRow, PhaseRow, View
 from relight.words import duration
 
 SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
@@ -18,7 +18,7 @@ HINTS = {
     "launch": "asking for an instance",
     "restore": "the runner boots, unpacks and applies",
     "validate": "the checks run on the restored app",
-    "approve": "waiting for a person: relight approve or relight reject",
+    "approve": "waiting for a person",
     "promote": "lifting quarantine, moving pointers",
     "serve": "the runner is production: relight failback ends it",
     "failback": "handing production back",
@@ -28,13 +28,13 @@ HINTS = {
 NEXT = {
     "Succeeded": "nothing",
     "Healthy": "nothing; the signals were healthy, so nothing was launched",
-    "Held": "the runner is held: relight restore, relight validate, or relight destroy --yes",
     "Rejected": "nothing runs; start again when you are ready: relight drill",
     "Expired": "nobody decided in time and nothing was promoted; start again and decide before the window closes",
     "Preempted": "an incident took the app's place; run the drill again when it is over",
     "Failed": "read the report and the failed phase's receipt, then docs/errors.md",
 }
 
+APPROVES = {"incident": "it becomes production", "drill": "a rehearsal: nothing is promoted"}
 UNREPORTED = "there is no report; relight evidence fetch RUN_ID copies what the run did leave"
 
 
@@ -62,7 +62,7 @@ def run(page: Console, view: View) -> None:
     state = toned(view.outcome) if view.outcome else f"in [bold]{view.phase}[/]: {hint(view.phase)}"
     page.print(f"[bold]{view.run_id}[/]  {view.mode} of {view.app}, asked for by {escape(view.initiator)}  {state}")
     page.print()
-    page.print(table(("phase", "state", "took", ""), [phase_cells(row) for row in view.phases]))
+    page.print(table(("phase", "state", "took", ""), [phase_cells(view, row) for row in view.phases]))
     if view.checks:
         page.print()
         rows = [(c.validator, toned(c.verdict), duration(c.seconds), escape(c.detail)) for c in view.checks]
@@ -72,16 +72,22 @@ def run(page: Console, view: View) -> None:
         page.print(line)
 
 
-def phase_cells(row: PhaseRow) -> tuple[str, str, str, str]:
+def phase_cells(view: View, row: PhaseRow) -> tuple[str, str, str, str]:
     again = f" (attempt {row.attempt + 1})" if row.attempt else ""
-    return row.phase, toned(row.status) + again, whole(row.seconds), escape(row.summary)
+    return row.phase, toned(row.status) + again, whole(row.seconds), escape(outcome_of(view, row))
+
+
+def outcome_of(view: View, row: PhaseRow) -> str:
+    """What came of a phase: its own words where it has some, as for an error, else what it left on record."""
+    return row.summary or (view.said.get(row.phase, "") if row.ended_at else "")
 
 
 def footer(view: View) -> Iterator[str]:
     if view.evidence_hash:
-        until = f" until {view.decide_until}" if view.decide_until else ""
+        until = f" until {view.decide_until}, and then promotes nothing" if view.decide_until else ""
         yield f"[bold]waits for a decision[/]{until}; what you approve: evidence {view.evidence_hash}"
-        yield f"  relight approve {view.run_id}    relight reject {view.run_id} --reason …"
+        yield f"  relight approve {view.run_id}   {APPROVES.get(view.mode, '')}"
+        yield f'  relight reject {view.run_id} --reason "…"   nothing is promoted; the runner is torn down'
     if view.serving:
         yield f"the runner is production; when the primary is back: relight failback {view.run_id}"
     if view.outcome:
@@ -90,10 +96,18 @@ def footer(view: View) -> Iterator[str]:
 
 def conclusion(view: View) -> Iterator[str]:
     yield f"{toned(view.outcome or '')}: {escape(view.summary or 'the run has ended')}"
-    then = NEXT.get(view.outcome or "", f"relight status {view.run_id}") if view.report_uri else UNREPORTED
-    yield control(view) if view.negative_control else f"next: {then}"
+    yield control(view) if view.negative_control else f"next: {following(view)}"
     if view.report_uri:
         yield f"report: {view.report_uri}; a copy of all evidence: relight evidence fetch {view.run_id}"
+
+
+def following(view: View) -> str:
+    if not view.report_uri:
+        return UNREPORTED
+    if view.outcome == "Held":
+        ends = f"; it ends by itself at {view.runner_ends}" if view.runner_ends else ""
+        return f"relight restore, relight validate, or relight destroy --yes on the runner it left{ends}"
+    return NEXT.get(view.outcome or "", f"relight status {view.run_id}")
 
 
 def control(view: View) -> str:
@@ -109,7 +123,8 @@ def ending(page: Console, view: View) -> None:
     if view.outcome:
         lines = conclusion(view)
     else:
-        lines = iter([f"[yellow]not over yet[/]: the run is in {view.phase} and goes on by itself", *footer(view)])
+        goes_on = "waits for you" if view.waits_for else "goes on by itself"
+        lines = iter([f"[yellow]not over yet[/]: the run is in {view.phase} and {goes_on}", *footer(view)])
     for line in lines:
         page.print(line)
 
@@ -131,7 +146,9 @@ def story(view: View) -> Iterator[tuple[str, str]]:
             if row.status == "done" and not view.checks and not view.outcome:
                 return  # the verdicts arrive a moment after the phase's end, and are told before it
         if row.ended_at:
-            said = escape(textwrap.shorten(row.summary, SUMMARY, placeholder=" …"))
+            if row is view.phases[-1] and row.phase in TOLD and not outcome_of(view, row) and not view.outcome:
+                return  # what it did is on record a moment after its end
+            said = escape(textwrap.shorten(outcome_of(view, row), SUMMARY, placeholder=" …"))
             line = f"[dim]{clock(row.ended_at)}[/]  {row.phase:<9} {toned(row.status)} after {whole(row.seconds)}  {said}"
             yield f"{row.phase} {row.attempt} ended", line.rstrip()
         if row.phase == "teardown" and view.cleared and view.runner:
@@ -140,7 +157,7 @@ def story(view: View) -> Iterator[tuple[str, str]]:
 
 def fate(view: View) -> str:
     if view.held:
-        return "held, until its expiry or relight destroy"
+        return f"held until {view.runner_ends or 'its expiry'}, or relight destroy --yes"
     return f"[yellow]{', '.join(view.left)} still lives[/]" if view.left else "terminated; none is left"
 
 

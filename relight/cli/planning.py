@@ -1,9 +1,11 @@
 """Writes the plan of a recovery to a directory: the same bundle, byte for byte, that a run's Plan phase makes."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from relight.adapters.s3 import S3
 from relight.backup.catalog import select
@@ -14,6 +16,7 @@ from relight.errors import RequestInvalid
 from relight.model import encode, run_request
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
+from relight.words import duration
 
 
 def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Path) -> None:
@@ -28,6 +31,7 @@ def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Pat
         for name, data in bundle.files.items():
             (output_dir / name).write_bytes(data)
     except OSError as error:
+        shutil.rmtree(output_dir, ignore_errors=True)  # half a plan is none; nothing else is in there, see above
         raise RequestInvalid(
             f"--output-dir {output_dir}", f"cannot be written ({error.strerror})", "name another directory"
         ) from None
@@ -53,6 +57,10 @@ def render(page: Console, bundle: PlanBundle, run_id: str, output_dir: Path) -> 
     rows = [(action, str(count)) for action, count in sorted(document["counts"].items())]
     page.print(table(("action", "objects"), rows))
     for item in bundle.refused:
-        page.print(f"[red]refused[/] {item.identity}: {item.reason}")
+        page.print(f"[red]refused[/] {escape(str(item.identity))}: {escape(item.reason)}")
     page.print(f"bundle: {output_dir} ({', '.join(sorted(bundle.files))})")
     page.print(f"an approval of a run of mode {document['mode']} by this plan covers sha256 {bundle.hash}")
+    seconds, usd = document["estimate"]["seconds"], document["estimate"]["usd"]
+    page.print(f"estimate: {duration(seconds)} until it is restored, {usd:.2f} USD until somebody has decided")
+    lost = "correct what is refused at its source, or decide without it; then " if bundle.refused else ""
+    page.print(f"next: {lost}relight apply brings a runner up and holds it, relight drill rehearses all of it")

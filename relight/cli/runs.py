@@ -1,5 +1,6 @@
 """Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``failback``."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -8,15 +9,30 @@ from relight.cli import exits, pages
 from relight.cli.follow import Follower
 from relight.cli.output import toned
 from relight.cli.session import AppOption, Session
-from relight.cli.view import read
-from relight.errors import NothingToDecide, RequestInvalid
+from relight.cli.view import View, read
+from relight.errors import AlreadyDecided, ApprovalExpired, NothingToDecide, RequestInvalid, RunNotFound
+from relight.formats import is_run_id
 
-RunId = Annotated[str, typer.Argument(help="The run's id, as relight runs shows it.", show_default=False)]
+
+def run_id_of(given: str | None) -> str | None:
+    """Raises RunNotFound for what can be no run's id; an empty one is refused as every empty value is."""
+    if given and not is_run_id(given):
+        raise RunNotFound(f"run {given!r}", "can be no run's id", "relight runs lists them")
+    return given
+
+
+RunId = Annotated[
+    str, typer.Argument(help="The run's id, as relight runs shows it.", show_default=False, callback=run_id_of)
+]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the run ends, showing each phase.")]
 TimeoutOption = Annotated[int, typer.Option(min=1, help="Seconds to wait before exit status 3.")]
 
 
-def runs(session: Session, app: AppOption = None, limit: Annotated[int, typer.Option(min=1, max=200)] = 20) -> None:
+def runs(
+    session: Session,
+    app: AppOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 20,
+) -> None:
     """Lists the app's runs, latest first.
 
     \b
@@ -31,7 +47,9 @@ def runs(session: Session, app: AppOption = None, limit: Annotated[int, typer.Op
 
 def status(
     session: Session,
-    run_id: Annotated[str | None, typer.Argument(help="The run's id; the app's latest when left out.")] = None,
+    run_id: Annotated[
+        str | None, typer.Argument(help="The run's id; the app's latest when left out.", callback=run_id_of)
+    ] = None,
     app: AppOption = None,
     wait: WaitOption = False,
     timeout: TimeoutOption = 3600,
@@ -115,12 +133,25 @@ def decided(session: Session, run_id: str, decision: str, body: dict[str, str], 
 
 def show_to_the_end(session: Session, run_id: str, timeout: int) -> int:
     try:
-        view = Follower(session.console, run_id, session.output).follow(timeout)
+        view = followed(session, run_id, timeout)
     except KeyboardInterrupt:
         session.output.says(f"run {run_id} goes on by itself; watch it again: relight status {run_id} --wait")
         raise
     session.output.show(view.raw, lambda page: pages.ending(page, view))
     return exits.of_control(view) if view.negative_control else exits.of_outcome(view.outcome)
+
+
+def followed(session: Session, run_id: str, timeout: int) -> View:
+    """The run's last view; when it begins to wait for a person, says so, with the commands that answer."""
+    follower, asked = Follower(session.console, run_id, session.output), {""}
+    deadline = time.monotonic() + timeout
+    while True:
+        view = follower.follow(max(0.0, deadline - time.monotonic()), lambda view: view.waits_for not in asked)
+        if view.outcome or time.monotonic() >= deadline:
+            return view
+        asked.add(view.waits_for)
+        for line in pages.footer(view):
+            session.output.says(line)
 
 
 def latest(session: Session, app: str | None) -> str:
@@ -134,6 +165,17 @@ def latest(session: Session, app: str | None) -> str:
 def waiting_evidence(session: Session, run_id: str) -> str:
     """What an approval is bound to. The API refuses it when the evidence has changed since."""
     view = read(session.console.run(run_id))
+    approval = view.raw.get("approval") or {}
+    if decision := approval.get("decision"):
+        raise AlreadyDecided(
+            f"run {run_id}",
+            f"{decision['decided']} by {decision['approver']} at {decision['decided_at']}",
+            f"nothing was changed; look at it: relight status {run_id}",
+        )
+    if approval.get("state") == "expired":
+        raise ApprovalExpired(
+            f"run {run_id}", f"its approval window closed at {approval['expires_at']}", "start another run: relight drill"
+        )
     if not view.evidence_hash:
         state = f"ended as {view.outcome}" if view.outcome else f"is in phase {view.phase or 'detect'}"
         raise NothingToDecide(f"run {run_id}", f"{state} and waits for no approval", f"look at it: relight status {run_id}")

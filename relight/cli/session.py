@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shutil
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property
@@ -13,10 +14,24 @@ import typer
 from relight.adapters.console import Console, Deployment, find_deployment
 from relight.cli.output import Output
 from relight.config import App, Config, load
-from relight.errors import UnknownApp
+from relight.errors import RequestInvalid, UnknownApp
+from relight.settings import set_environment
+from relight.words import size
 
 STATE = Path(".relight")
 ENGINE = STATE / "engine"
+ROOM = 300_000_000  # bytes that an engine with Relight in it and a run or two may take
+
+
+def require_room() -> None:
+    """Raises RequestInvalid where the embedded engine would end half way for want of disk."""
+    free = shutil.disk_usage(Path()).free
+    if free < ROOM:
+        raise RequestInvalid(
+            str(STATE.resolve()),
+            f"this disk has {size(free)} left, and the embedded engine needs {size(ROOM)}",
+            "make room, or run it from a directory on another disk",
+        )
 
 
 class Form(StrEnum):
@@ -30,13 +45,16 @@ class Session:
     def __init__(self, config: Path | None, local: bool, form: Form) -> None:
         self.config_path = config or (ENGINE / "relight.toml" if local else Path("relight.toml"))
         self.local = local
-        self.output = Output(form is Form.JSON)
+        self.output = Output(form is Form.JSON, local)
 
     @cached_property
     def config(self) -> Config:
-        """The person's file; with ``--local`` the running engine's own, unless a file was named."""
+        """The person's file, in whose region AWS is asked; with ``--local`` the engine's own, unless one was named."""
         self.connect()
-        return load(self.config_path)
+        found = load(self.config_path)
+        if not self.local:
+            set_environment({"AWS_REGION": found.region, "AWS_DEFAULT_REGION": found.region})
+        return found
 
     def app(self, name: str | None) -> App:
         """The app called ``name``, or the only one there is. Raises UnknownApp."""
@@ -79,6 +97,13 @@ COMMON = (
 )
 
 
+def refuse_empty(options: dict[str, Any]) -> None:
+    """An unset variable of a script must not become a default: ``--app "$APP"`` with nothing in it is no app."""
+    for name, given in options.items():
+        if given == "":
+            raise RequestInvalid(name.replace("_", "-"), "is empty", "give it a value, or leave it out")
+
+
 def with_session(command: Callable[..., int | None]) -> Callable[..., None]:
     """Gives a command ``--config``, ``--local`` and ``-o``, and a Session as its first argument.
 
@@ -90,6 +115,7 @@ def with_session(command: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*, config: Path | None, local: bool, output: Form, **options: Any) -> None:
+        refuse_empty(options)
         if status := command(Session(config, local, output), **options):
             raise typer.Exit(status)
 

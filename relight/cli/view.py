@@ -1,10 +1,12 @@
 """A run as the console API shows it, read once here so that screens need not know its JSON."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from relight.model import Phase, moment
+from relight.words import counts, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class CheckRow:
 class View:
     """``evidence_hash`` is set only while the run waits for a decision; ``outcome`` only when it has ended.
 
-    ``cleared``: teardown has said what it found; ``left``: runners that still lived then.
+    ``cleared``: teardown has said what it found; ``left``: runners that still lived then. ``said``: by phase, what it did.
     """
 
     raw: dict[str, Any] = field(repr=False)
@@ -63,6 +65,8 @@ class View:
     backup_id: str | None
     backup_made: str | None
     runner: str | None
+    runner_ends: str | None
+    said: dict[str, str]
     to_hold: bool
     cleared: bool
     held: bool
@@ -71,6 +75,11 @@ class View:
     @property
     def serving(self) -> bool:
         return self.outcome is None and self.phase == Phase.SERVE
+
+    @property
+    def waits_for(self) -> str:
+        """What a person must do for the run to go on: ``decision``, ``failback``, or nothing."""
+        return "decision" if self.evidence_hash else "failback" if self.serving else ""
 
 
 def read(raw: dict[str, Any]) -> View:
@@ -96,11 +105,34 @@ def read(raw: dict[str, Any]) -> View:
         backup_id=(facts.get("plan") or {}).get("backup_id"),
         backup_made=(facts.get("plan") or {}).get("created_at"),
         runner=(facts.get("launch") or {}).get("instance_id"),
+        runner_ends=(facts.get("launch") or {}).get("expires_at"),
+        said={phase: told(facts[name]) for phase, (name, told) in TOLD.items() if facts.get(name)},
         to_hold=bool(run.get("stop_after")) or run.get("teardown") is False,
         cleared="cleared" in facts,
         held=bool((facts.get("cleared") or {}).get("held")),
         left=tuple((facts.get("cleared") or {}).get("left") or ()),
     )
+
+
+def detected(fact: dict[str, Any]) -> str:
+    return f"{fact.get('health', 'unknown')}: {fact.get('reason', '')}".rstrip(": ")
+
+
+def launched(fact: dict[str, Any]) -> str:
+    return f"{fact.get('instance_type', 'an instance')} in {fact.get('zone', 'some zone')}"
+
+
+def restored(fact: dict[str, Any]) -> str:
+    made = counts(fact.get("counts") or {})
+    files, outcome = fact.get("volume_files", 0), fact.get("outcome", "")
+    return f"{outcome}: objects: {made}; {files} files, {size(fact.get('volume_bytes', 0))}"
+
+
+TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {  # what a phase says when it is over, from which fact
+    Phase.DETECT: ("detection", detected),
+    Phase.LAUNCH: ("launch", launched),
+    Phase.RESTORE: ("restore", restored),
+}
 
 
 def phase_row(raw: dict[str, Any]) -> PhaseRow:

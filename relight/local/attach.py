@@ -2,12 +2,12 @@
 
 import getpass
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from relight.errors import EngineNotRunning
+from relight.local import processes
 from relight.settings import set_environment
 
 
@@ -16,16 +16,23 @@ def attach(state: Path) -> dict[str, str]:
 
     Raises EngineNotRunning.
     """
-    try:
-        facts = json.loads((state / "engine.json").read_text(encoding="utf-8"))
-        os.kill(facts["pid"], 0)
-    except (OSError, ValueError, KeyError):
+    facts = running(state)
+    if facts is None:
         raise EngineNotRunning(
-            f"--local ({state})", "no embedded engine runs there", "start one with ./run demo, or leave --local out"
-        ) from None
+            f"--local ({state})", "no embedded engine runs there", "start one: relight engine up; or leave --local out"
+        )
     values = variables(facts, person() if person() in facts["users"] else next(iter(facts["users"])))
     set_environment(values)
     return values
+
+
+def running(state: Path) -> dict[str, Any] | None:
+    """What ``engine.json`` says of the engine that runs below ``state``; None where none does, or no longer."""
+    try:
+        facts: dict[str, Any] = json.loads((state / "engine.json").read_text(encoding="utf-8"))
+        return facts if processes.alive(facts["pid"]) else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def variables(facts: dict[str, Any], user: str) -> dict[str, str]:

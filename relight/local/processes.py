@@ -52,6 +52,13 @@ def marked(mark: str, below: bool = False) -> dict[int, str]:
     return found
 
 
+def alive(pid: int) -> bool:
+    """Whether that process lives; one that has been killed and whose parent has not noticed yet does not."""
+    with contextlib.suppress(OSError):
+        return _alive(Path(f"/proc/{pid}"))
+    return False
+
+
 def _alive(folder: Path) -> bool:
     state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
     return state not in ("Z", "X")

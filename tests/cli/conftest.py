@@ -36,8 +36,12 @@ Terminal = Callable[..., Said]
 def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
     """An operator's terminal in an empty directory that holds the sample's relight.toml."""
     monkeypatch.chdir(tmp_path)
-    for name in ("BACKUP_URI", "IMAGE_REF", "NAMESPACE", "RUN_JOB", "CONFIRM_DESTROY", "RELIGHT_CONFIG", "RELIGHT_API"):
+    for name in ["BACKUP_URI", "IMAGE_REF", "NAMESPACE", "RUN_JOB", "CONFIRM_DESTROY"]:
         monkeypatch.delenv(name, raising=False)
+    for name in ["RELIGHT_CONFIG", "RELIGHT_API", "RELIGHT_LOCAL", "RELIGHT_COMMAND"]:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):  # the CLI sets them, and must not for the next test
+        monkeypatch.setenv(name, "eu-central-1")
     (tmp_path / "relight.toml").write_text((ROOT / "examples/sample/relight.toml").read_text())
 
     def run(*arguments: str, **variables: str) -> Said:

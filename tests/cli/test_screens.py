@@ -92,7 +92,7 @@ def test_a_run_that_is_not_over_in_time_is_status_3_and_says_what_it_waits_for(t
     said = terminal("drill", "--rehearse-approval", "--timeout", "1")
     assert said.status == 3
     assert "relight approve r-1" in said.out
-    assert "goes on by itself" in said.out
+    assert "waits for you" in said.out
 
 
 def test_each_phase_and_verdict_is_told_once_in_order(terminal: Terminal, api: Stub) -> None:

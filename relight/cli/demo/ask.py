@@ -10,5 +10,5 @@ QUESTION = "Make the recovered application production? [bold]approve[/] or [bold
 
 def ask(output: Output, view: View) -> str:
     """``approve`` or ``reject``, as the person at the terminal says."""
-    output.says(f"          the same from another terminal: ./run relight approve {view.run_id} --local")
+    output.says(f"          the same from another terminal: relight approve {view.run_id}")
     return Prompt.ask(QUESTION, choices=["approve", "reject"], show_choices=False, console=output.progress)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from relight.cli.output import Output
 from relight.cli.session import Session
 from relight.errors import RequestInvalid
 
@@ -33,7 +34,7 @@ def demo(
     decision = decided(approve, reject)
     from relight.cli.demo.story import Story  # the engine's packages are not needed elsewhere
 
-    return Story(session.output, port, decision, CONFIG).tell()
+    return Story(Output(session.output.as_json, local=True), port, decision, CONFIG).tell()
 
 
 def decided(approve: bool, reject: bool) -> str | None:

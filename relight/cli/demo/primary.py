@@ -1,7 +1,7 @@
 """The demo's production: the sample application on a cluster of its own, installed, published once, and killed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ SAMPLE = Path(__file__).parents[3] / "examples/sample"
 NAMESPACE, CLAIM, CRONJOB, SERVER = "sample", "ledger", "publish", "server"
 SERVICE = "server:http"
 POLL = 0.2
+AGAIN = (
+    "all of it was ended and nothing is left; run it again: on a busy machine that is often enough. If it stays: relight"
+    " doctor, then .relight/demo/primary/cluster.log and .relight/engine/aws.log"
+)
 Object = dict[str, Any]
 
 
@@ -76,7 +80,7 @@ def publish(cluster: Cluster) -> str:
             break
     said = job_log(cluster, name)
     if not status.get("succeeded"):
-        raise DemoFailed(f"job {name} on the primary failed: {said.strip() or 'it said nothing'}; see .relight/demo")
+        raise DemoFailed(f"job {name} on the primary failed: {said.strip() or 'it said nothing'}; {AGAIN}")
     return said
 
 
@@ -87,17 +91,33 @@ def job_log(cluster: Cluster, name: str) -> str:
 
 def await_server(cluster: Cluster) -> None:
     """Returns once the server's pod is ready. Raises DemoFailed."""
-    for _ in attempts(40, "the primary's server did not become ready"):
-        for pod in cluster.list("v1", "Pod", NAMESPACE, labels=f"app.kubernetes.io/name={SERVER}"):
+    for _ in attempts(40, "the primary's server did not become ready", lambda: last_words(cluster)):
+        for pod in servers(cluster):
             conditions = {row["type"]: row["status"] for row in pod.get("status", {}).get("conditions", [])}
             if conditions.get("Ready") == "True":
                 return
 
 
-def attempts(seconds: float, otherwise: str) -> Iterator[None]:
-    """One turn now and one each POLL seconds. Raises DemoFailed when ``seconds`` are over."""
+def servers(cluster: Cluster) -> list[Object]:
+    return list(cluster.list("v1", "Pod", NAMESPACE, labels=f"app.kubernetes.io/name={SERVER}"))
+
+
+def last_words(cluster: Cluster) -> str:
+    """What the server's pods say of themselves: how often they were restarted, and the end of the log."""
+    said = []
+    for pod in servers(cluster):
+        status, log = pod.get("status", {}), cluster.pod_log(NAMESPACE, pod["metadata"]["name"]).strip()
+        restarts = sum(row.get("restartCount", 0) for row in status.get("containerStatuses", []))
+        facts = (status.get("phase", "Pending"), f"{restarts} restart(s)", status.get("message", ""), log[-200:])
+        said.append(", ".join(filter(None, facts)))
+    return "; ".join(said) or "it has no pod"
+
+
+def attempts(seconds: float, otherwise: str, why: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """One turn now and one each POLL seconds. Raises DemoFailed, with ``why``, when ``seconds`` are over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         yield
         time.sleep(POLL)
-    raise DemoFailed(f"demo: {otherwise} within {seconds:.0f} s; run it again, and see the logs below .relight/demo")
+    because = f" ({found})" if (found := why()) else ""
+    raise DemoFailed(f"{otherwise} within {seconds:.0f} s{because}; {AGAIN}")

@@ -27,7 +27,7 @@ from relight.cli.demo.screen import Screen
 from relight.cli.engine import make_bucket, running
 from relight.cli.follow import Follower
 from relight.cli.output import Output
-from relight.cli.session import ENGINE, STATE
+from relight.cli.session import ENGINE, STATE, require_room
 from relight.cli.view import View
 from relight.config import App, Config, load
 from relight.errors import DemoFailed, EvidenceBroken, PortTaken
@@ -67,6 +67,7 @@ class Story:
         if running():
             raise PortTaken(f"engine below {ENGINE}", "one is running already", "end it first: relight engine down")
         check_free(self._engine.port)
+        require_room()
         for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored by default in a shell's background
             signal.signal(number, interrupted)
         try:
@@ -157,7 +158,7 @@ class Story:
                 time.sleep(0.5)
             state = alarm_state(config.name, app.name)
             why = f"the probe says {health}, the alarm {state}"
-            raise DemoFailed(f"alarm: started no run within {ALARM_SECONDS:.0f} s ({why}); see {ENGINE}/aws.log")
+            raise DemoFailed(f"alarm: started no run within {ALARM_SECONDS:.0f} s ({why}); {primary.AGAIN}")
 
     def _decide(self, console: Console, follower: Follower, view: View) -> View:
         self._screen.title("A person decides")
