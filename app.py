@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from infra.bundling import WHEELS
-from relight.config import load
+from relight.configfile import load
 from relight.errors import TemplatesRefused, UserError
 
 ROOT = Path(__file__).parent

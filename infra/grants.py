@@ -219,7 +219,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
 }
 
 RUNNER = (
-    Grant("s3:GetObject", "the pinned artifacts", "k3s and the agent's bundle, checked by digest at boot"),
+    Grant("s3:GetObject", "the pinned artifacts", "k3s, its images and the agent's bundle, checked by digest at boot"),
     Grant("s3:GetObject", "backups", "the backup that is restored"),
     Grant("s3:ListBucket", "storage buckets", LIST.why),
     Grant("s3:GetObject s3:PutObject", "receipts", "plan, ledger, checks and receipts of the phases the agent does"),

@@ -13,7 +13,7 @@ from constructs import Construct
 from infra import user_data
 from infra.evidence import EvidenceStack
 from infra.grants import RUNNER, Resources, statements
-from relight.config import Config, Download
+from relight.config import Config, Download, Images
 
 # Resolved at launch: an AMI pinned at deploy time is deregistered long before a cold standby is needed.
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id"
@@ -43,7 +43,8 @@ class RunnerStack(Stack):
             assumed_by=cast(iam.IPrincipal, iam.ServicePrincipal("ec2.amazonaws.com")),
             description="A Relight runner",
         )
-        artifacts = {"K3S": self._k3s(config.runner.k3s), "AGENT": self._agent(agent)}
+        pinned = {"K3S": config.runner.k3s, "IMAGES": config.runner.images}
+        artifacts = {name: self._published(one) for name, one in pinned.items() if one} | {"AGENT": self._agent(agent)}
         self._grant(config, evidence, artifacts)
         self.launch_template = self._launch_template(config, self._boot(config, evidence, artifacts))
 
@@ -77,7 +78,7 @@ class RunnerStack(Stack):
             group.add_egress_rule(ec2.Peer.any_ipv4(), port, why)
         return group
 
-    def _k3s(self, pinned: Download) -> Artifact:
+    def _published(self, pinned: Download | Images) -> Artifact:
         """Fetched and checked when the asset is published, so that synth needs no network."""
         command = ["python3", "-m", "infra.fetch", pinned.url, pinned.sha256]
         asset = self.synthesizer.add_file_asset(source_hash=pinned.sha256, executable=command)
@@ -108,7 +109,7 @@ class RunnerStack(Stack):
             "ROLE_ID": self.role_id,
             "EVIDENCE_BUCKET": evidence.bucket.bucket_name,
         }
-        for name, one in artifacts.items():
+        for name, one in ({"IMAGES": Artifact("", "", "")} | artifacts).items():
             values |= {f"{name}_BUCKET": one.bucket, f"{name}_KEY": one.key, f"{name}_SHA256": one.sha256}
         return user_data.render(values)
 

@@ -7,6 +7,7 @@ umask 077
 NAME='@NAME@' REGION='@REGION@' URL_SUFFIX='@URL_SUFFIX@' HOLD='@HOLD@'
 TABLE='@TABLE@' ROLE_ID='@ROLE_ID@' EVIDENCE_BUCKET='@EVIDENCE_BUCKET@'
 K3S_BUCKET='@K3S_BUCKET@' K3S_KEY='@K3S_KEY@' K3S_SHA256='@K3S_SHA256@'
+IMAGES_BUCKET='@IMAGES_BUCKET@' IMAGES_KEY='@IMAGES_KEY@' IMAGES_SHA256='@IMAGES_SHA256@'
 AGENT_BUCKET='@AGENT_BUCKET@' AGENT_KEY='@AGENT_KEY@' AGENT_SHA256='@AGENT_SHA256@'
 
 DESTDIR=${DESTDIR:-}
@@ -139,8 +140,14 @@ fetch() { # bucket, key, sha256, file; a connection that broke is opened anew, S
 }
 
 start_k3s() {
-  local k3s=$DESTDIR/usr/local/bin/k3s
+  local k3s=$DESTDIR/usr/local/bin/k3s images=$DESTDIR/var/lib/rancher/k3s/agent/images loading=
+  if [ -n "$IMAGES_KEY" ]; then # the cluster's own images, so that no registry is needed for them
+    mkdir -p "$images"
+    fetch "$IMAGES_BUCKET" "$IMAGES_KEY" "$IMAGES_SHA256" "$images/k3s.tar.zst" &
+    loading=$!
+  fi
   fetch "$K3S_BUCKET" "$K3S_KEY" "$K3S_SHA256" "$k3s" || return
+  [ -z "$loading" ] || wait "$loading" || return
   chmod 755 "$k3s"
   enable_unit relight-k3s <<UNIT
 [Unit]

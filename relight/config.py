@@ -1,17 +1,15 @@
-"""`relight.toml`: the one file a person writes. Every wrong field is reported with its path, all at once.
+"""What a person configures: the records of `relight.toml`, the one file a person writes.
 
-The records are plain dataclasses, so that functions and agent read the stored form of an app without this module's
-checks; the checks (``load``) run where a person's file is read: CLI, synth, embedded engine.
+They are plain dataclasses, so that functions and agent read the stored form of an app without any check; the checks are
+``relight.configfile``'s, where a person's file is read: CLI, synth, embedded engine.
 """
 
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
-from relight.errors import ConfigInvalid, UnknownApp
+from relight.errors import UnknownApp
 from relight.formats import (
     is_cron,
     is_email,
@@ -24,9 +22,7 @@ from relight.formats import (
     is_sha256,
     is_url,
     is_zone,
-    told,
 )
-from relight.misfits import misfits
 
 Name = Annotated[str, Predicate(is_name)]
 S3Uri = Annotated[str, Predicate(is_s3_uri)]
@@ -185,10 +181,19 @@ class Download(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Images(Strict):
+    """The cluster's own container images, an archive of k3s's release: without it k3s pulls them as it starts."""
+
+    url: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerConfig(Strict):
     """``instance_types`` is the launch ladder, best first. ``hold``: seconds a runner may live without a promotion."""
 
     k3s: Download
+    images: Images | None = None
     instance_types: Annotated[tuple[InstanceType, ...], MinLen(1)] = ("m7g.large", "m6g.large", "t4g.large")
     disk_gib: Positive = 40
     hold: Positive = 21_600
@@ -210,41 +215,3 @@ class Config(Strict):
                 return app
         known = ", ".join(app.name for app in self.apps)
         raise UnknownApp(f"app {name!r}", "is not in relight.toml", f"known apps: {known}")
-
-
-def load(path: Path) -> Config:
-    """Reads and checks ``relight.toml``. Raises ConfigInvalid with every fault and its path."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        fix = "write it (examples/sample/relight.toml is one), or name yours: --config FILE"
-        raise ConfigInvalid(str(path), [f"cannot be read: {error.strerror}"], fix) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(str(path), [f"is not TOML: {error}"]) from None
-    return check(raw, str(path))
-
-
-def check(raw: dict[str, Any], source: str = "relight.toml") -> Config:
-    from pydantic import TypeAdapter, ValidationError  # only where a person's file is read
-
-    findings = list(misfits(raw))
-    try:
-        config = TypeAdapter(Config).validate_python(raw)
-    except ValidationError as error:
-        findings += told(error.errors())
-    findings += [] if findings else _short_lives(config)
-    if findings:
-        raise ConfigInvalid(source, sorted(findings))
-    return config
-
-
-def _short_lives(config: Config) -> list[str]:
-    """A runner must outlive the longest run that may still end well."""
-    found = []
-    for i, app in enumerate(config.apps):
-        needed = app.rto + sum(one.deadline for one in app.validators) + app.approval_window
-        if config.runner.hold < needed:
-            found.append(
-                f"runner.hold: {config.runner.hold} s is shorter than apps[{i}] may need until its approval, {needed} s"
-            )
-    return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relight import config
+from relight import configfile
 from relight.errors import ConfigInvalid, UnknownApp
 
 GOOD: dict[str, Any] = {
@@ -27,12 +27,12 @@ def findings(change: dict[str, Any], **app: Any) -> list[str]:
     raw = {**copy.deepcopy(GOOD), **change}
     raw["apps"][0].update(app)
     with pytest.raises(ConfigInvalid) as caught:
-        config.check(raw)
+        configfile.check(raw)
     return caught.value.findings
 
 
 def test_a_good_file_loads_with_defaults() -> None:
-    loaded = config.check(copy.deepcopy(GOOD))
+    loaded = configfile.check(copy.deepcopy(GOOD))
     assert loaded.app("shop").approval_window == 14_400
     assert loaded.name == "relight"
 
@@ -75,13 +75,13 @@ def test_two_apps_of_one_name_are_refused() -> None:
     raw = copy.deepcopy(GOOD)
     raw["apps"].append(copy.deepcopy(raw["apps"][0]))
     with pytest.raises(ConfigInvalid) as caught:
-        config.check(raw)
+        configfile.check(raw)
     assert caught.value.findings == ["apps[1].name: 'shop' is used twice"]
 
 
 def test_an_unknown_app_names_the_known_ones() -> None:
     with pytest.raises(UnknownApp, match="known apps: shop"):
-        config.check(copy.deepcopy(GOOD)).app("shpo")
+        configfile.check(copy.deepcopy(GOOD)).app("shpo")
 
 
 @pytest.mark.parametrize("text", [b"name = ", b"\xff\xfe", b""])
@@ -89,12 +89,12 @@ def test_a_file_that_is_not_a_config_is_one_clear_error(tmp_path: Path, text: by
     path = tmp_path / "relight.toml"
     path.write_bytes(text)
     with pytest.raises(ConfigInvalid):
-        config.load(path)
+        configfile.load(path)
 
 
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"relight\.toml"):
-        config.load(tmp_path / "relight.toml")
+        configfile.load(tmp_path / "relight.toml")
 
 
 def test_a_runner_that_would_expire_while_people_decide_is_refused() -> None:

@@ -18,7 +18,8 @@ import typer
 from relight.adapters.calls import call
 from relight.adapters.s3 import split
 from relight.cli.session import ENGINE, Session, require_room, with_session
-from relight.config import App, load
+from relight.config import App
+from relight.configfile import load
 from relight.errors import EngineFailed, EngineNotRunning, PortTaken
 from relight.settings import set_environment
 

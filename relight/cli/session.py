@@ -13,7 +13,8 @@ import typer
 
 from relight.adapters.console import Console, Deployment, find_deployment
 from relight.cli.output import Output
-from relight.config import App, Config, load
+from relight.config import App, Config
+from relight.configfile import load
 from relight.errors import RequestInvalid, UnknownApp
 from relight.settings import set_environment
 from relight.words import size

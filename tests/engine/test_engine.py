@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from relight import config
+from relight import configfile
 from relight.errors import EngineFailed, EngineNotRunning, PortTaken
 from relight.local import processes
 from relight.local.engine import Engine, attach
@@ -141,10 +141,10 @@ def test_no_engine_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_the_configuration_survives_being_written_for_synthesis(tmp_path: Path) -> None:
     """Whatever a person's file says, app.py reads the same."""
-    loaded = config.load(ROOT / "examples" / "sample" / "relight.toml")
+    loaded = configfile.load(ROOT / "examples" / "sample" / "relight.toml")
     written = tmp_path / "relight.toml"
     written.write_text(toml(given(loaded)), encoding="utf-8")
-    assert config.load(written) == loaded
+    assert configfile.load(written) == loaded
 
 
 @pytest.mark.parametrize("text", ['quote " and \\ backslash', "ünïcode \u2028 line", "tab\tnew\nline", ""])

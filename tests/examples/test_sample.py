@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from examples.sample import seed
-from relight import config
+from relight import configfile
 
 SAMPLE = Path(__file__).parents[2] / "examples/sample"
 
@@ -199,7 +199,7 @@ def test_the_repository_holds_placeholders_and_no_credential() -> None:
 
 # ------------------------------------------------------------------ relight.toml
 def test_the_sample_is_a_valid_protected_app_that_fits_its_manifests() -> None:
-    app = config.load(SAMPLE / "relight.toml").app("sample")
+    app = configfile.load(SAMPLE / "relight.toml").app("sample")
     (namespace,) = by_kind("Namespace")
     (settings,) = by_kind("ConfigMap")
     (cronjob,) = by_kind("CronJob")
@@ -212,7 +212,7 @@ def test_the_sample_is_a_valid_protected_app_that_fits_its_manifests() -> None:
 
 
 def test_a_quarantined_copy_publishes_outside_of_production() -> None:
-    app = config.load(SAMPLE / "relight.toml").app("sample")
+    app = configfile.load(SAMPLE / "relight.toml").app("sample")
     override = app.quarantine.config["sample-settings"]["PUBLISH_URI"]
     mounts = {mount["mountPath"] for spec in pod_specs() for mount in spec["containers"][0]["volumeMounts"]}
     assert override.startswith("file://")

@@ -9,7 +9,7 @@ import pytest
 from jsonata import Jsonata
 
 from relight import errors
-from relight.config import load
+from relight.configfile import load
 from relight.model import Phase, RunRequest, encode, run_request
 from tests.flow.asl import ASL, ROOT, STATES, evaluate
 

@@ -26,6 +26,7 @@ from infra import user_data
 
 ACCESS, SECRET, SESSION, IMDS_TOKEN = "AKIDEXAMPLE", "sEcReT/of+the=runner", "session//token==", "imds-session-token"
 K3S = b"#!/bin/sh\necho k3s\n"
+IMAGES = b"pause and coredns"
 REGION = "eu-central-1"
 
 
@@ -138,14 +139,16 @@ class Booted:
 def values(**changed: str) -> dict[str, str]:
     given = {"NAME": "relight", "REGION": REGION, "URL_SUFFIX": "amazonaws.com", "HOLD": "21600", "TABLE": "runs"}
     given |= {"ROLE_ID": "AROAEXAMPLE", "EVIDENCE_BUCKET": "evidence"}
-    for name, data, key in (("K3S", K3S, sha256(K3S)), ("AGENT", AGENT, f"{sha256(AGENT)}.zip")):
+    artifacts = (("K3S", K3S, sha256(K3S)), ("IMAGES", IMAGES, sha256(IMAGES)), ("AGENT", AGENT, f"{sha256(AGENT)}.zip"))
+    for name, data, key in artifacts:
         given |= {f"{name}_BUCKET": "assets", f"{name}_KEY": key, f"{name}_SHA256": sha256(data)}
     return given | changed
 
 
 def cloud(**tags: str) -> Cloud:
     given = values()
-    objects = {f"/assets/{given['K3S_KEY']}": K3S, f"/assets/{given['AGENT_KEY']}": AGENT}
+    held = {"K3S": K3S, "IMAGES": IMAGES, "AGENT": AGENT}
+    objects = {f"/assets/{given[f'{name}_KEY']}": data for name, data in held.items()}
     return Cloud(objects=objects, tags={name.replace("__", ":").replace("_", "-"): value for name, value in tags.items()})
 
 

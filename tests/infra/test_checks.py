@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import node  # noqa: F401  # before aws_cdk
-from relight.config import load
+from relight.configfile import load
 from tests.infra.conftest import ROOT, Templates
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from infra import node  # noqa: F401  # before aws_cdk
-from relight.config import Config, PromoteAction, Signal, load
+from relight.config import Config, PromoteAction, Signal
+from relight.configfile import load
 from tests.infra.conftest import ROOT
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 from infra import node  # noqa: F401  # before aws_cdk
 from infra.functions import SPECS
 from infra.user_data import LIMIT
-from relight.config import App, load
+from relight.config import App
+from relight.configfile import load
 from relight.errors import ConfigInvalid
 from relight.model import Phase, decode
 from relight.settings import FunctionSettings
@@ -126,10 +127,11 @@ def test_its_boot_script_fits_and_pins_what_the_configuration_pins(templates: Te
 
 def test_its_artifacts_are_published_by_digest(assembly: Path) -> None:
     files = json.loads((assembly / "runner.assets.json").read_text())["files"]
-    pinned = load(ROOT / "relight.toml").runner.k3s
-    assert files[pinned.sha256]["source"] == {"executable": ["python3", "-m", "infra.fetch", pinned.url, pinned.sha256]}
     destinations = [row["objectKey"] for one in files.values() for row in one["destinations"].values()]
-    assert pinned.sha256 in destinations
+    runner = load(ROOT / "relight.toml").runner
+    for pinned in filter(None, (runner.k3s, runner.images)):
+        assert files[pinned.sha256]["source"] == {"executable": ["python3", "-m", "infra.fetch", pinned.url, pinned.sha256]}
+        assert pinned.sha256 in destinations
 
 
 # ---------------------------------------------------------------- state machine, console, parameters

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra import user_data
-from tests.infra.machine import AGENT, IMDS_TOKEN, K3S, SECRET, SESSION, boot, cloud, sha256, values
+from tests.infra.machine import AGENT, IMAGES, IMDS_TOKEN, K3S, SECRET, SESSION, boot, cloud, sha256, values
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 HOUR = 3600
@@ -65,7 +65,7 @@ def test_its_requests_are_signed_as_s3_wants_them(tmp_path: Path) -> None:
     there = cloud()
     boot(tmp_path, there)
     assert there.refused == []
-    assert len([path for path in there.asked if path.startswith("GET /assets/")]) == 2
+    assert len([path for path in there.asked if path.startswith("GET /assets/")]) == 3
 
 
 def test_no_secret_is_an_argument_or_a_line_of_the_log(tmp_path: Path) -> None:
@@ -80,14 +80,33 @@ def test_only_its_owner_reads_what_it_left_on_disk(tmp_path: Path) -> None:
     assert (runner.disk / "etc/relight/agent.json").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("wrong", ["K3S", "AGENT"])
+def test_the_clusters_own_images_are_in_place_before_it_starts(tmp_path: Path) -> None:
+    folder = tmp_path / "disk/var/lib/rancher/k3s/agent/images"
+    seen = tmp_path / "seen"
+    boot(tmp_path, cloud(), init=f'case "$*" in *relight-k3s*) ls {folder} > {seen} ;; esac')
+    assert seen.read_text(encoding="utf-8").split() == ["k3s.tar.zst"]
+    assert (folder / "k3s.tar.zst").read_bytes() == IMAGES
+
+
+def test_without_pinned_images_the_cluster_starts_and_pulls_them_itself(tmp_path: Path) -> None:
+    runner = boot(tmp_path, cloud(), IMAGES_BUCKET="", IMAGES_KEY="", IMAGES_SHA256="")
+    assert (runner.status, runner.powered_off) == (0, False)
+    assert runner.has("etc/systemd/system/relight-k3s.service") and not runner.has("var/lib/rancher")
+
+
+@pytest.mark.parametrize("wrong", ["K3S", "IMAGES", "AGENT"])
 def test_an_artifact_with_another_digest_ends_the_machine(tmp_path: Path, wrong: str) -> None:
     runner = boot(tmp_path, cloud(), **{f"{wrong}_SHA256": "0" * 64})
     assert runner.status != 0
     assert runner.powered_off
     assert "is not the pinned artifact" in runner.output
-    assert not runner.has({"K3S": "usr/local/bin/k3s", "AGENT": "opt/relight/agent.zip"}[wrong])
-    assert not runner.has(f"etc/systemd/system/relight-{wrong.lower()}.service")
+    file, unit = {
+        "K3S": ("usr/local/bin/k3s", "k3s"),
+        "IMAGES": ("var/lib/rancher/k3s/agent/images/k3s.tar.zst", "k3s"),
+        "AGENT": ("opt/relight/agent.zip", "agent"),
+    }[wrong]
+    assert not runner.has(file)
+    assert not runner.has(f"etc/systemd/system/relight-{unit}.service")
 
 
 def test_a_missing_artifact_ends_the_machine(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from relight.adapters.s3 import S3, join, split
 from relight.cli import backups
 from relight.cli.demo import primary
 from relight.cli.view import read
-from relight.config import App, Config, Validator, load
+from relight.config import App, Config, Validator
+from relight.configfile import load
 from relight.evidence.verify import verify_copy
 from relight.local.cluster import start
 from relight.local.engine import Engine

@@ -29,7 +29,8 @@ from relight.cli.follow import Follower
 from relight.cli.output import Output
 from relight.cli.session import ENGINE, STATE, require_room
 from relight.cli.view import View
-from relight.config import App, Config, load
+from relight.config import App, Config
+from relight.configfile import load
 from relight.errors import DemoFailed, EvidenceBroken, PortTaken
 from relight.evidence.verify import verify_copy
 from relight.local.cluster import ClusterProcess, start
