@@ -68,6 +68,10 @@ class S3:
             raise ServiceUnavailable(f"read {uri}: got {len(data)} bytes of {length} from {start}; try again")
         return data
 
+    def read_into(self, uri: str, start: int, into: memoryview, etag: str | None = None) -> None:
+        """Fills ``into`` with the object's bytes from ``start``. Raises as ``get_range``."""
+        into[:] = self.get_range(uri, start, len(into), etag)
+
     def _read(self, uri: str, **options: Any) -> bytes:
         bucket, key = split(uri)
         for tried in range(1, READ_TRIES + 1):

@@ -3,13 +3,12 @@
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from errno import ENXIO
 from hashlib import sha256
 from io import FileIO
-from itertools import chain
 from pathlib import Path
 
 from relight.backup.faults import fault
@@ -26,10 +25,15 @@ END = bytes(2 * BLOCK)
 
 @dataclass(slots=True)
 class Packed:
-    """One member to be written. ``raw`` is its length in the archive; ``chunks`` are to be read once, in order."""
+    """One member to be written: ``head``, the content in ``chunks``, to be read once, and padding; ``raw`` bytes in all.
+
+    ``segments``: which parts of its file the content is.
+    """
 
     raw: int
-    chunks: Iterator[bytes]
+    head: bytes
+    segments: Segments = ()
+    chunks: Iterable[bytes] = ()
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class Tree:
     def _plain(self, name: str, found: os.stat_result, flag: bytes, kind: Kind, link: str = "") -> Packed:
         self.entries.append(_entry(name, found, kind, target=link))
         head = header(name, flag, found, link=link)
-        return Packed(len(head), iter([head]))
+        return Packed(len(head), head)
 
     def _symlink(self, path: str, name: str, found: os.stat_result) -> Packed:
         target = os.readlink(path)  # noqa: PTH115 (a Path would tidy the target up)
@@ -88,15 +92,15 @@ class Tree:
         if found.st_nlink > 1 and (first := self.inodes.get((found.st_dev, found.st_ino))):
             self.entries.append(_entry(name, found, Kind.FILE, size=first.bytes, digest=first.sha256))
             head = header(name, tarfile.LNKTYPE, found, link=first.path)
-            return Packed(len(head), iter([head]))
+            return Packed(len(head), head)
         self.size += found.st_size
         head, segments = file_header(name, path, found)
         stored = sum(length for _, length in segments)
-        return Packed(len(head) + stored + -stored % BLOCK, self._content(head, path, name, found, segments))
+        chunks = self._content(path, name, found, segments)
+        return Packed(len(head) + stored + -stored % BLOCK, head, segments, chunks)
 
-    def _content(self, head: bytes, path: str, name: str, found: os.stat_result, segments: Segments) -> Iterator[bytes]:
-        yield head
-        digest, stored = sha256(), 0
+    def _content(self, path: str, name: str, found: os.stat_result, segments: Segments) -> Iterator[bytes]:
+        digest = sha256()
         with readable(path), FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as file:
             at = 0
             for start, length in segments:
@@ -104,10 +108,9 @@ class Tree:
                 for chunk in _exactly(file, start, length, path):
                     digest.update(chunk)
                     yield chunk
-                at, stored = start + length, stored + length
+                at = start + length
             hash_hole(digest.update, found.st_size - at)
             _expect_same(found, os.fstat(file.fileno()), path)
-        yield bytes(-stored % BLOCK)
         entry = _entry(name, found, Kind.FILE, size=found.st_size, digest=digest.hexdigest())
         self.entries.append(entry)
         if found.st_nlink > 1:
@@ -119,7 +122,7 @@ def content(name: str, size: int, chunks: Iterator[bytes]) -> Packed:
     head = tarfile.TarInfo(name)
     head.size = size
     block = head.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-    return Packed(len(block) + size + -size % BLOCK, chain([block], chunks, [bytes(-size % BLOCK)]))
+    return Packed(len(block) + size + -size % BLOCK, block, ((0, size),), chunks)
 
 
 @contextmanager
@@ -159,7 +162,7 @@ def file_header(name: str, path: str, found: os.stat_result) -> tuple[bytes, Seg
     pax = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
     folder, _, base = name.rpartition("/")
     stored = len(written) + sum(length for _, length in segments)
-    return header(f"{folder}/GNUSparseFile.0/{base}", tarfile.REGTYPE, found, stored, pax=pax) + written, segments
+    return header(f"{folder}/GNUSparseFile.0/{base}", tarfile.REGTYPE, found, stored, pax=pax) + written, told
 
 
 def _segments(path: str, found: os.stat_result) -> Segments:
