@@ -4,9 +4,8 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from errno import ENXIO
+from errno import ENOTSUP, ENXIO
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
@@ -15,10 +14,10 @@ from relight.backup.faults import fault
 from relight.backup.index import IndexEntry, time_of
 from relight.backup.names import link_leaves
 from relight.backup.sparse import Segments, hash_hole, write_map
-from relight.backup.tarball import Kind
+from relight.backup.tarball import BLOCK, Kind
+from relight.backup.tarhead import header, xattr_records
 from relight.errors import ArchiveLinkEscape, NotPermitted, SourceChanged
 
-BLOCK = 512
 READ = 2**20
 END = bytes(2 * BLOCK)
 
@@ -67,7 +66,7 @@ class Tree:
 
     def _member(self, path: str, name: str, found: os.stat_result) -> Iterator[Packed]:
         if stat.S_ISDIR(found.st_mode):
-            yield self._plain(name, found, tarfile.DIRTYPE, Kind.DIRECTORY)
+            yield self._plain(name, found, tarfile.DIRTYPE, Kind.DIRECTORY, path=path)
         elif stat.S_ISLNK(found.st_mode):
             yield self._symlink(path, name, found)
         elif stat.S_ISREG(found.st_mode):
@@ -75,9 +74,9 @@ class Tree:
         else:
             self.left_out.append(name)
 
-    def _plain(self, name: str, found: os.stat_result, flag: bytes, kind: Kind, link: str = "") -> Packed:
+    def _plain(self, name: str, found: os.stat_result, flag: bytes, kind: Kind, link: str = "", path: str = "") -> Packed:
         self.entries.append(_entry(name, found, kind, target=link))
-        head = header(name, flag, found, link=link)
+        head = header(name, flag, found, link=link, pax=xattr_records(_xattrs(path)) if path else None)
         return Packed(len(head), head)
 
     def _symlink(self, path: str, name: str, found: os.stat_result) -> Packed:
@@ -125,44 +124,48 @@ def content(name: str, size: int, chunks: Iterator[bytes]) -> Packed:
     return Packed(len(block) + size + -size % BLOCK, block, ((0, size),), chunks)
 
 
-@contextmanager
-def readable(path: str) -> Iterator[None]:
+class readable:
     """The system's errors about the app's own files, as ours."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise _changed(path) from None
-    except OSError as error:
-        raise NotPermitted(
-            path, f"cannot be read ({error.strerror})", "run the backup as a user who may read the volume"
-        ) from None
 
+    __slots__ = ("_path",)
 
-def header(
-    name: str, flag: bytes, found: os.stat_result, size: int = 0, link: str = "", pax: dict[str, str] | None = None
-) -> bytes:
-    """A member's header blocks, in pax form where the plain one cannot hold a value."""
-    seconds, nanoseconds = divmod(found.st_mtime_ns, 10**9)
-    info = tarfile.TarInfo(name)
-    info.type, info.size, info.linkname = flag, size, link
-    info.mode, info.uid, info.gid, info.mtime = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, seconds
-    info.pax_headers = dict(pax or {})
-    if nanoseconds and seconds >= 0:
-        info.pax_headers["mtime"] = f"{seconds}.{nanoseconds:09}"
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise _changed(self._path) from None
+        if isinstance(error, OSError):
+            raise NotPermitted(
+                self._path, f"cannot be read ({error.strerror})", "run the backup as a user who may read the volume"
+            ) from None
 
 
 def file_header(name: str, path: str, found: os.stat_result) -> tuple[bytes, Segments]:
     """Headers of a file (with its map, when it has holes) and the parts of it whose bytes follow."""
-    size, segments = found.st_size, _segments(path, found)
+    size, segments, xattrs = found.st_size, _segments(path, found), xattr_records(_xattrs(path))
     if sum(length for _, length in segments) == size:
-        return header(name, tarfile.REGTYPE, found, size), segments
+        return header(name, tarfile.REGTYPE, found, size, pax=xattrs), segments
     told = segments if segments and sum(segments[-1]) == size else (*segments, (size, 0))  # GNU tar wants the end told
     written = write_map(told)
-    pax = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
+    real = name.encode("utf-8", "surrogateescape")
+    form = {"GNU.sparse.major": b"1", "GNU.sparse.minor": b"0", "GNU.sparse.name": real, "GNU.sparse.realsize": b"%d" % size}
     folder, _, base = name.rpartition("/")
     stored = len(written) + sum(length for _, length in segments)
-    return header(f"{folder}/GNUSparseFile.0/{base}", tarfile.REGTYPE, found, stored, pax=pax) + written, told
+    return header(f"{folder}/GNUSparseFile.0/{base}", tarfile.REGTYPE, found, stored, pax=form | xattrs) + written, told
+
+
+def _xattrs(path: str) -> dict[str, bytes]:
+    """The extended attributes that are the app's own: the other namespaces belong to the system."""
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == ENOTSUP:
+            return {}
+        raise
+    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names if name.startswith("user.")}
 
 
 def _segments(path: str, found: os.stat_result) -> Segments:

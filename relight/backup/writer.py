@@ -18,7 +18,8 @@ from relight.backup.frames import Continued, Frame, FrameTable
 from relight.backup.metadata import BackupUri, Image, Metadata, ObjectDigest, Volume
 from relight.backup.parallel import ordered
 from relight.backup.sparse import split
-from relight.backup.tarwrite import BLOCK, END, Packed, Tree, content
+from relight.backup.tarball import BLOCK
+from relight.backup.tarwrite import END, Packed, Tree, content
 from relight.errors import BackupExists, Conflict, MetadataMalformed
 
 LEVEL = 3
@@ -113,7 +114,7 @@ class StateArchive:
                 tree = Tree(root, f"volumes/{namespace}/{claim}", inodes)
                 for member in tree.members():
                     yield member
-                    lines.writelines(index.line(replace(entry, offset=self.index_offset)) for entry in tree.entries)
+                    lines.writelines(index.line(entry, self.index_offset) for entry in tree.entries)
                     tree.entries.clear()
                     self.index_offset += member.raw
                 self.volumes.append(Volume(namespace, claim, tree.size, tree.files))
