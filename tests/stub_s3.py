@@ -27,62 +27,60 @@ class Faults:
         return self.coming.pop(0) if self.coming else ""
 
 
-def handler(faults: Faults) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    faults: Faults
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_: object) -> None: ...
+    def log_message(self, *_: object) -> None: ...
 
-        def do_HEAD(self) -> None:
-            self._answer(200, faults.objects[self.path], b"")
+    def do_HEAD(self) -> None:
+        self._answer(200, self.faults.objects[self.path], b"")
 
-        def do_GET(self) -> None:
-            data, given = faults.objects[self.path], self.headers.get("Range", "bytes=0-")
-            faults.asked.append((self.path, given))
-            start, end = given.removeprefix("bytes=").split("-")
-            part = data[int(start) : int(end or len(data)) + 1]
-            fault = faults.next()
-            if fault == "replaced":
-                faults.etag = '"another"'
-            if self.headers.get("If-Match", faults.etag) != faults.etag:
-                self._error(412, "PreconditionFailed")
-            elif fault == "slow down":
-                self._error(503, "SlowDown")
-            elif fault == "whole":
-                self._answer(200, data, data)
-            else:
-                self._part(part, int(start), len(data), fault)
+    def do_GET(self) -> None:
+        data, given = self.faults.objects[self.path], self.headers.get("Range", "bytes=0-")
+        self.faults.asked.append((self.path, given))
+        start, end = given.removeprefix("bytes=").split("-")
+        part = data[int(start) : int(end or len(data)) + 1]
+        fault = self.faults.next()
+        if fault == "replaced":
+            self.faults.etag = '"another"'
+        if self.headers.get("If-Match", self.faults.etag) != self.faults.etag:
+            self._error(412, "PreconditionFailed")
+        elif fault == "slow down":
+            self._error(503, "SlowDown")
+        elif fault == "whole":
+            self._answer(200, data, data)
+        else:
+            self._part(part, int(start), len(data), fault)
 
-        def _part(self, part: bytes, start: int, size: int, fault: str) -> None:
-            part = part[: len(part) // 2] if fault == "short" else part
-            sent = part[: len(part) // 2] if fault in ("breaks off", "stalls") else part
-            self._answer(206, part, sent, f"bytes {start}-{start + len(part) - 1}/{size}")
-            if fault == "stalls":
-                faults.stalls.wait(20)
-            self.close_connection = sent is not part
+    def _part(self, part: bytes, start: int, size: int, fault: str) -> None:
+        part = part[: len(part) // 2] if fault == "short" else part
+        sent = part[: len(part) // 2] if fault in ("breaks off", "stalls") else part
+        self._answer(206, part, sent, f"bytes {start}-{start + len(part) - 1}/{size}")
+        if fault == "stalls":
+            self.faults.stalls.wait(20)
+        self.close_connection = sent is not part
 
-        def _error(self, status: int, code: str) -> None:
-            body = f"<Error><Code>{code}</Code><Message>as asked</Message></Error>".encode()
-            self._answer(status, body, body)
+    def _error(self, status: int, code: str) -> None:
+        body = f"<Error><Code>{code}</Code><Message>as asked</Message></Error>".encode()
+        self._answer(status, body, body)
 
-        def _answer(self, status: int, whole: bytes, sent: bytes, place: str = "") -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(whole)))
-            self.send_header("ETag", faults.etag)
-            self.send_header("Last-Modified", "Wed, 01 Jan 2025 00:00:00 GMT")
-            if place:
-                self.send_header("Content-Range", place)
-            self.end_headers()
-            self.wfile.write(sent)
-            self.wfile.flush()
-
-    return Handler
+    def _answer(self, status: int, whole: bytes, sent: bytes, place: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(whole)))
+        self.send_header("ETag", self.faults.etag)
+        self.send_header("Last-Modified", "Wed, 01 Jan 2025 00:00:00 GMT")
+        if place:
+            self.send_header("Content-Range", place)
+        self.end_headers()
+        self.wfile.write(sent)
+        self.wfile.flush()
 
 
 @contextmanager
 def serving(faults: Faults) -> Iterator[S3]:
     """A store whose reads are answered here; a read stalls for half a second at most."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(faults))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Faulty", (Handler,), {"faults": faults}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     config = Config(

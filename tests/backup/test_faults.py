@@ -1,4 +1,4 @@
-"""What S3 and the network do in bad hours: each fault ends in a retry that nobody sees, or in one error and nothing half there."""
+"""S3 and the network in bad hours: each fault ends in a retry that nobody sees, or in one error and nothing half there."""
 
 import os
 from collections.abc import Iterator
