@@ -77,10 +77,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None: ...  # a client that hangs up is what some tests are about
+
+
 @contextmanager
 def serving(faults: Faults) -> Iterator[S3]:
     """A store whose reads are answered here; a read stalls for half a second at most."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Faulty", (Handler,), {"faults": faults}))
+    server = Server(("127.0.0.1", 0), type("Faulty", (Handler,), {"faults": faults}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     config = Config(

@@ -50,9 +50,18 @@ class FrameTable:
         return sum(frame.raw_length for frame in self.frames)
 
     def at_once(self, most: int) -> int:
-        """How many frames to have under way, 2 to ``most``: as many as memory has room for, were all like the longest."""
+        """How many frames to have under way, up to ``most``: as many as memory has room for, were all like the longest."""
         longest = max((frame.raw_length + frame.length for frame in self.frames), default=1)
-        return max(2, min(most, IN_MEMORY // max(longest, 1)))
+        return max(min(2, most), min(most, IN_MEMORY // max(longest, 1)))
+
+    def at(self, raw: int) -> tuple[int, int]:
+        """The number of the frame that holds the byte at ``raw`` of the raw archive, and where that frame begins in it."""
+        begins = 0
+        for number, frame in enumerate(self.frames):
+            if raw < begins + frame.raw_length:
+                return number, begins
+            begins += frame.raw_length
+        return len(self.frames), begins
 
     def dump(self) -> bytes:
         return msgspec.json.encode(self)

@@ -93,7 +93,7 @@ class Backup:
     def state(self) -> Bytes:
         """The raw tar of the state archive, each byte proven before the end is reached (with frames, before it is given)."""
         found, table = self.found(metadata.STATE), self.frames()
-        return self._framed(table, found) if table else _decompressed(self.stored(metadata.STATE), found.uri)
+        return self.raw(table) if table else _decompressed(self.stored(metadata.STATE), found.uri)
 
     def frames(self) -> FrameTable | None:
         """The table of the state archive's frames; None where it has none."""
@@ -140,8 +140,15 @@ class Backup:
     def _range(self, found: ObjectInfo, start: int) -> bytes:
         return self._store.get_range(found.uri, start, min(RANGE, found.size - start), found.etag)
 
-    def _framed(self, table: FrameTable, found: ObjectInfo) -> Bytes:
-        return ordered(lambda frame: self._frame(frame, found), table.frames, table.at_once(THREADS))
+    def raw(self, table: FrameTable, start: int = 0, ahead: int = THREADS) -> Bytes:
+        """The raw tar from ``start`` on, each frame proven before it is given; at most ``ahead`` frames are under way."""
+        found = self.found(metadata.STATE)
+        number, begins = table.at(start)
+        wanted = ordered(lambda frame: self._frame(frame, found), table.frames[number:], table.at_once(ahead))
+        with closing(wanted):
+            for data in wanted:
+                yield data[start - begins :] if begins < start else data
+                begins = start
 
     def _frame(self, frame: Frame, found: ObjectInfo) -> bytes:
         stored = bytearray(frame.length)
