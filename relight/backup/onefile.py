@@ -22,8 +22,8 @@ AHEAD = 4
 def restore_file(backup: Backup, path: str, target: Path) -> Path:
     """Restores the file ``volumes/<namespace>/<claim>/...`` of the backup as ``target``, proven, with its mode and times.
 
-    Raises RestoreFailed where the backup has no such file or ``target`` is there, ArtifactMissing for a backup without frames
-    or index, and every error of a restore.
+    Raises RestoreFailed where the backup has no such file or ``target`` is there already, ArtifactMissing for a backup without
+    frames or index, and every error of a restore.
     """
     table = backup.frames()
     if table is None or table.index_offset is None:
@@ -46,11 +46,8 @@ def _extract(backup: Backup, table: FrameTable, path: str, place: Path) -> None:
     where = backup.where(metadata.STATE)
     for _ in range(HOPS):
         entry = _find(backup, table, path)
-        with (
-            closing(backup.raw(table, entry.offset, 1 + entry.bytes // 2**24)) as raw,
-            closing(members(raw, where)) as found,
-        ):
-            member = next(found)
+        with closing(backup.raw(table, entry.offset, 1 + entry.bytes // 2**24)) as raw:
+            member = next(members(raw, where))
             if member.kind is Kind.HARDLINK:
                 path = member.link
                 continue
@@ -64,8 +61,9 @@ def _extract(backup: Backup, table: FrameTable, path: str, place: Path) -> None:
 
 def _find(backup: Backup, table: FrameTable, path: str) -> IndexEntry:
     where, named = backup.where(metadata.STATE), json.dumps(path).encode()
-    with closing(backup.raw(table, table.index_offset or 0, AHEAD)) as raw, closing(members(raw, where)) as found:
-        for entry in index.read((line for line in _lines(next(found)) if named in line), where):
+    with closing(backup.raw(table, table.index_offset or 0, AHEAD)) as raw:
+        lines = _lines(next(members(raw, where)))
+        for entry in index.read((line for line in lines if named in line), where):
             if entry.path == path and entry.type == Kind.FILE:
                 return entry
     raise RestoreFailed(f"{where}: has no file {path[:300]!a}; nothing was restored; its index.jsonl lists what there is")
