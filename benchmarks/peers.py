@@ -1,6 +1,5 @@
 """The peers: where they are on this machine, and the environment they run in."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from benchmarks.table import Peer, Timed, shell
+from benchmarks.table import Peer, shell
 from relight.adapters.s3 import S3
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +44,13 @@ def served(root: Path, megabytes: float) -> Iterator[str]:
 
 def store(endpoint: str) -> S3:
     """Ours, as the agent has it, with its client made."""
-    given = {key.lower(): value for key, value in KEYS.items() if key != "AWS_DEFAULT_REGION"}
     config = Config(retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=40, tcp_keepalive=True)
-    return S3(boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=config, **given))
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=KEYS["AWS_DEFAULT_REGION"],
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        config=config,
+    )
+    return S3(client)

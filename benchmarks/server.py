@@ -1,4 +1,4 @@
-"""S3 over HTTP on loopback, below one folder, with a limit on what one connection carries, as S3 has: for ours and the peers.
+"""S3 over HTTP on loopback, below one folder, each connection with a limit on what it carries, for ours and peers.
 
 ``python -m benchmarks.server ROOT MEGABYTES_A_SECOND`` prints its port and serves until its input ends.
 """
@@ -66,7 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if "uploads" in query:
-            return self._xml(f"<InitiateMultipartUploadResult><UploadId>{uuid.uuid4().hex}</UploadId></InitiateMultipartUploadResult>")
+            return self._xml(
+                f"<InitiateMultipartUploadResult><UploadId>{uuid.uuid4().hex}</UploadId></InitiateMultipartUploadResult>"
+            )
         path = self._path()
         with path.open("wb") as whole:
             for part in sorted(path.parent.glob(f"{path.name}.{query['uploadId'][0]}.*")):

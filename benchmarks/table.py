@@ -39,7 +39,14 @@ class Peer:
 def rated(name: str, peer: str, target: float, ours: float, theirs: float, note: str = "") -> Row:
     ratio = round(ours / theirs, 3)
     return Row(
-        name=name, peer=peer, ours_seconds=ours, peer_seconds=theirs, ratio=ratio, target=target, ok=ratio <= target, note=note
+        name=name,
+        peer=peer,
+        ours_seconds=ours,
+        peer_seconds=theirs,
+        ratio=ratio,
+        target=target,
+        ok=ratio <= target,
+        note=note,
     )
 
 

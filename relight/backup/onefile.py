@@ -22,8 +22,8 @@ AHEAD = 4
 def restore_file(backup: Backup, path: str, target: Path) -> Path:
     """Restores the file ``volumes/<namespace>/<claim>/...`` of the backup as ``target``, proven, with its mode and times.
 
-    Raises RestoreFailed where the backup has no such file or ``target`` is there already, ArtifactMissing for a backup without
-    frames or index, and every error of a restore.
+    Raises RestoreFailed where the backup has no such file or ``target`` is there, ArtifactMissing where it has no frames or
+    no index, and every error of a restore.
     """
     table = backup.frames()
     if table is None or table.index_offset is None:
