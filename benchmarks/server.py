@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import copyfileobj
@@ -22,6 +23,10 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     root = Path()
     rate = 0.0  # bytes a second and connection
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # who has enough of an answer hangs up
+            super().handle()
 
     def log_message(self, *_: object) -> None: ...
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PART = 16 * 2**20  # S3 takes 10,000 parts: up to 156 GiB an object
 PARTS_IN_FLIGHT = 4
 READ_TRIES = 4  # botocore retries requests, not bodies that break off
+PIECE = 2**18  # what the SDK copies at a time: small enough to stay in the processor's cache
 PAUSE = 0.5  # seconds at most before the first of these retries; longer before the others
 
 
@@ -72,10 +73,11 @@ class S3:
         where it ended, a few times. Raises ObjectNotFound; Conflict when ``etag`` is not the object's now."""
         rest, why = into, "the answer was short"
         for tried in range(READ_TRIES if into else 0):
-            time.sleep(tried and random.uniform(0, PAUSE * tried))  # noqa: S311 (spreads the retries of many threads)
+            if tried:
+                time.sleep(random.uniform(0, PAUSE * tried))  # noqa: S311 (spreads the retries of many threads)
             try:
                 body = self._open_range(uri, start + len(into) - len(rest), len(rest), etag)
-                while rest and (got := body.readinto(rest)):
+                while rest and (got := body.readinto(rest[:PIECE])):
                     rest = rest[got:]
             except (ClientError, BotoCoreError) as error:
                 ours, why = translate(error, f"read {uri}"), str(error)
