@@ -31,7 +31,7 @@ def show(rows: list[Row]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
-    parser.add_argument("--full", action="store_true", help="the sizes that the targets are for: an hour, and 60 GB of disk")
+    parser.add_argument("--full", action="store_true", help="the sizes that the targets are for: long, and 60 GB of disk")
     for field in fields(data.Sizes):
         parser.add_argument(f"--{field.name}", type=int, help=f"default {field.default:,}")
     given = parser.parse_args()

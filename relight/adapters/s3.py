@@ -201,7 +201,9 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         waiting += chunk
         while len(waiting) >= PART:
-            yield bytes(waiting[:PART])
-            del waiting[:PART]
+            rest = waiting[PART:]
+            del waiting[PART:]
+            yield bytes(waiting)
+            waiting = rest
     if waiting:
         yield bytes(waiting)

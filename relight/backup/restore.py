@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 AHEAD = 14  # frames that are being fetched, waiting, or being unpacked
 MOST_WORKERS = 8
+SHARES_MEMORY = hasattr(os, "memfd_create")  # Linux does; elsewhere archives are read in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ def restore_volumes(backup: "Backup", target: Path, limits: Limits, progress: Pr
 
 def _unpacked(backup: "Backup", staging: Staging, limits: Limits, progress: Progress) -> Tally:
     where, table = backup.where(metadata.STATE), backup.frames()
-    if table and len(table.frames) > 1:
+    if table and len(table.frames) > 1 and SHARES_MEMORY:
         try:
             return SideBySide(backup, table, staging, Tally(where, limits, backup.metadata), limits.bytes).run(progress)
         except Extraordinary:

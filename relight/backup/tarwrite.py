@@ -18,7 +18,7 @@ from relight.backup.tarball import BLOCK, Kind
 from relight.backup.tarhead import header, xattr_records
 from relight.errors import ArchiveLinkEscape, NotPermitted, SourceChanged
 
-READ = 2**20
+READ = 2**18  # stays in the processor's cache between reading, hashing and packing
 END = bytes(2 * BLOCK)
 
 
@@ -159,6 +159,8 @@ def file_header(name: str, path: str, found: os.stat_result) -> tuple[bytes, Seg
 
 def _xattrs(path: str) -> dict[str, bytes]:
     """The extended attributes that are the app's own: the other namespaces belong to the system."""
+    if not hasattr(os, "listxattr"):
+        return {}
     try:
         names = os.listxattr(path, follow_symlinks=False)
     except OSError as error:

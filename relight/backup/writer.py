@@ -128,7 +128,7 @@ class StateArchive:
 class Piece:
     """The raw bytes of a frame to be, and what it begins with where it was cut inside a member."""
 
-    raw: bytes
+    raw: bytearray
     continues: Continued | None
 
 
@@ -163,8 +163,9 @@ class Cutter:
         self._waiting += bytes(-(self._given + len(self._waiting)) % BLOCK)
 
     def _take(self, length: int) -> Piece:
-        piece = Piece(bytes(memoryview(self._waiting)[:length]), self._continues)
-        del self._waiting[:length]
+        rest = self._waiting[length:]
+        del self._waiting[length:]
+        piece, self._waiting = Piece(self._waiting, self._continues), rest
         self._given += length
         self._continues = None
         return piece
