@@ -2,41 +2,41 @@
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import plans, starts, volumes
+from benchmarks import data, plans, starts
 from benchmarks.table import Row
 
 
-def measure(megabytes: int) -> Iterator[Row]:
-    if missing := [tool for tool in ("zstd", "tar", "sha256sum") if not shutil.which(tool)]:
-        print(f"relight bench: {', '.join(missing)}: not installed; rows against it are left out", file=sys.stderr)
-    else:
-        yield from volumes.rows(megabytes)
+def measure(sizes: data.Sizes) -> Iterator[Row]:
+    yield from data.rows(sizes)
     yield from plans.rows()
     yield from starts.rows()
 
 
 def show(rows: list[Row]) -> None:
-    table = Table("what", "peer", "ours s", "peer s", "ratio", "target", "")
+    table = Table("what", "peer", "ours", "peer's", "ratio", "target", "")
     for row in rows:
-        figures = (f"{row.ours_seconds:.2f}", f"{row.peer_seconds:.2f}", f"{row.ratio:.2f}", f"{row.target:.2f}")
-        table.add_row(row.name, row.peer, *figures, "ok" if row.ok else "not yet")
+        figures = ("-" if figure is None else f"{figure:.2f}" for figure in (row.ours_seconds, row.peer_seconds, row.ratio))
+        verdict = "ok" if row.ok else "not yet" if row.ratio is not None else "not measured"
+        table.add_row(row.name, row.peer, *figures, f"{row.target:.2f}", "; ".join(filter(None, [verdict, row.note])))
     Console().print(table)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
-    parser.add_argument("--megabytes", type=int, default=256, help="size of the mixed tree (default 256)")
+    parser.add_argument("--full", action="store_true", help="the sizes that the targets are for: long, and 60 GB of disk")
+    for field in fields(data.Sizes):
+        parser.add_argument(f"--{field.name}", type=int, help=f"default {field.default:,}")
     given = parser.parse_args()
-    rows = list(measure(given.megabytes))
+    asked = {field.name: size for field in fields(data.Sizes) if (size := getattr(given, field.name)) is not None}
+    rows = list(measure(replace(data.FULL if given.full else data.Sizes(), **asked)))
     if given.output == "json":
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:

@@ -26,6 +26,11 @@ class FolderStore(S3):
             file.seek(start)
             return file.read(length)
 
+    def read_into(self, uri: str, start: int, into: memoryview, etag: str | None = None) -> None:
+        with self.path(uri).open("rb", buffering=0) as file:
+            file.seek(start)
+            file.readinto(into)
+
     def head(self, uri: str) -> ObjectInfo | None:
         path = self.path(uri)
         if not path.is_file():

@@ -30,6 +30,7 @@ CONFIG = Config(
     tcp_keepalive=True,
 )
 ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+STALLED = Config(read_timeout=20)  # a stalled read is taken up on another connection: a recovery waits for it
 _making = Lock()
 
 
@@ -40,7 +41,8 @@ def client(service: str, once: bool = False) -> Any:
     Raises NotPermitted where no region or profile is set. ``client.cache_clear()`` forgets all clients.
     """
     with translated(f"set up {service}"), _making:  # boto3's default session is not thread-safe
-        return boto3.client(service, config=CONFIG.merge(ONCE) if once else CONFIG)  # type: ignore[call-overload]
+        config = CONFIG.merge(STALLED) if service == "s3" else CONFIG
+        return boto3.client(service, config=config.merge(ONCE) if once else config)  # type: ignore[call-overload]
 
 
 CODES: dict[type[RelightError], str] = {

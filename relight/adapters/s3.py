@@ -1,5 +1,7 @@
 """Objects in S3: conditional writes, ranged reads that cannot mix two versions, uploads that leave nothing half done."""
 
+import random
+import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from relight.adapters.aws import client as aws_client
-from relight.adapters.aws import translate, translated
+from relight.adapters.aws import error_code, translate, translated
 from relight.errors import ObjectNotFound, ServiceUnavailable, UriMalformed
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 PART = 16 * 2**20  # S3 takes 10,000 parts: up to 156 GiB an object
 PARTS_IN_FLIGHT = 4
-READ_TRIES = 3  # botocore retries requests, not bodies that break off
+READ_TRIES = 4  # botocore retries requests, not bodies that break off
+PIECE = 2**18  # what the SDK copies at a time: small enough to stay in the processor's cache
+PAUSE = 0.5  # seconds at most before the first of these retries; longer before the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +63,42 @@ class S3:
         return self._read(uri)
 
     def get_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:
-        """Exactly ``length`` bytes from ``start``. Raises ObjectNotFound; Conflict when ``etag`` is not the object's now."""
-        if not length:
-            return b""
-        only = {"IfMatch": etag} if etag else {}
-        data = self._read(uri, Range=f"bytes={start}-{start + length - 1}", **only)
-        if len(data) != length:
-            raise ServiceUnavailable(f"read {uri}: got {len(data)} bytes of {length} from {start}; try again")
-        return data
+        """Exactly ``length`` bytes from ``start``. Raises as ``read_into``."""
+        data = bytearray(length)
+        self.read_into(uri, start, memoryview(data), etag)
+        return bytes(data)
+
+    def read_into(self, uri: str, start: int, into: memoryview, etag: str | None = None) -> None:
+        """Fills ``into`` with the object's bytes from ``start``. An answer that breaks off, stalls or is short is taken up
+        where it ended, a few times. Raises ObjectNotFound; Conflict when ``etag`` is not the object's now."""
+        rest, why = into, "the answer was short"
+        for tried in range(READ_TRIES if into else 0):
+            if tried:
+                time.sleep(random.uniform(0, PAUSE * tried))  # noqa: S311 (spreads the retries of many threads)
+            try:
+                body = self._open_range(uri, start + len(into) - len(rest), len(rest), etag)
+                while rest and (got := body.readinto(rest[:PIECE])):
+                    rest = rest[got:]
+            except (ClientError, BotoCoreError) as error:
+                ours, why = translate(error, f"read {uri}"), str(error)
+                if not isinstance(error, ClientError) and isinstance(ours, ServiceUnavailable):
+                    continue
+                if error_code(error) == "InvalidRange" and len(rest) < len(into):
+                    break
+                raise ours from error
+            if not rest:
+                return
+        if into:
+            got = len(into) - len(rest)
+            raise ServiceUnavailable(f"read {uri}: got {got} bytes of {len(into)} from {start} ({why}); try again")
+
+    def _open_range(self, uri: str, start: int, length: int, etag: str | None) -> Any:
+        bucket, key = split(uri)
+        only: dict[str, Any] = {"IfMatch": etag} if etag else {}
+        answer = self._client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", **only)
+        if not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
+            raise ServiceUnavailable(f"read {uri}: asked for bytes from {start}, the answer was another part; try again")
+        return answer["Body"]
 
     def _read(self, uri: str, **options: Any) -> bytes:
         bucket, key = split(uri)
@@ -169,7 +201,9 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         waiting += chunk
         while len(waiting) >= PART:
-            yield bytes(waiting[:PART])
-            del waiting[:PART]
+            rest = waiting[PART:]
+            del waiting[PART:]
+            yield bytes(waiting)
+            waiting = rest
     if waiting:
         yield bytes(waiting)

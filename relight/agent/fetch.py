@@ -11,7 +11,8 @@ import msgspec
 from relight.adapters.s3 import S3
 from relight.agent.background import begin
 from relight.agent.logs import log
-from relight.backup.reader import Backup, VolumeStats, open_backup
+from relight.backup.reader import Backup, open_backup
+from relight.backup.restore import VolumeStats
 from relight.backup.unpack import Limits
 from relight.config import App
 from relight.errors import RequestInvalid, RestoreFailed, RetryableError

@@ -3,19 +3,26 @@ following links."""
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import ELOOP, ENOTDIR
 from pathlib import Path
 
 from relight.backup.faults import fault
+from relight.backup.names import goes_back
 from relight.backup.tarball import Member
-from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, RestoreFailed
+from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, RelightError, RestoreFailed
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_AT_ONCE = 256
 AS_ROOT = os.geteuid() == 0  # only root can give files their owners; others own what they restore, as with tar
+
+Stamp = tuple[int, int, int, int]  # mode, uid, gid, mtime in ns
+
+
+def stamp_of(member: Member) -> Stamp:
+    return member.mode, member.uid, member.gid, member.mtime
 
 
 class FileTree:
@@ -27,8 +34,8 @@ class FileTree:
     def __init__(self, root: Path, where: str) -> None:
         self._root, self._where = root, where
         self._open: dict[str, int] = {"": os.open(root, OPEN_DIRECTORY)}
-        self._directories: dict[str, Member] = {}
-        self._links: list[str] = []
+        self.directories: dict[str, Stamp] = {}
+        self.roundabout: list[str] = []
 
     def close(self) -> None:
         for descriptor in self._open.values():
@@ -36,48 +43,79 @@ class FileTree:
         self._open.clear()
 
     def directory(self, path: str, member: Member) -> None:
-        with self._told(path):
-            self._descend(path)
-            self._directories[path] = member
+        with self.told(path):
+            keep(self._descend(path), member.xattrs)
+            self.directories[path] = stamp_of(member)
 
     def file(self, path: str, member: Member) -> None:
-        with self._told(path):
-            folder, base = self._place(path, stat.S_ISREG)
-            descriptor = os.open(base, NEW_FILE, 0o600, dir_fd=folder)
+        with self.told(path):
+            descriptor = self._create(path)
             try:
                 for offset, piece in member.pieces():
-                    _write(descriptor, piece, offset)
+                    write(descriptor, piece, offset)
                 os.ftruncate(descriptor, member.size)
-                _settle(descriptor, member)
+                keep(descriptor, member.xattrs)
+                settle(descriptor, stamp_of(member))
             finally:
                 os.close(descriptor)
 
     def symlink(self, path: str, member: Member) -> None:
-        with self._told(path):
-            folder, base = self._place(path, stat.S_ISLNK)
-            os.symlink(member.link, base, dir_fd=folder)
+        with self.told(path):
+            folder, base = self._parent(path)
+            try:
+                os.symlink(member.link, base, dir_fd=folder)
+            except FileExistsError:
+                self._make_room(folder, base, stat.S_ISLNK, path)
+                os.symlink(member.link, base, dir_fd=folder)
             if AS_ROOT:
                 os.chown(base, member.uid, member.gid, dir_fd=folder, follow_symlinks=False)
             os.utime(base, ns=(member.mtime, member.mtime), dir_fd=folder, follow_symlinks=False)
-            self._links.append(path)
+            self.roundabout += [path] if goes_back(member.link) else []
 
-    def hardlink(self, path: str, source: str, member: Member) -> None:
-        with self._told(path):
+    def hardlink(self, path: str, source: str) -> None:
+        with self.told(path):
             target = self._existing_file(source)
             if target is None:
                 raise fault(ArchiveMalformed, self._where, f"is a hard link to {source[:300]!a}, no file before it", path)
-            folder, base = self._place(path, stat.S_ISREG)
-            os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+            folder, base = self._parent(path)
+            try:
+                os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+            except FileExistsError:
+                self._make_room(folder, base, stat.S_ISREG, path)
+                os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+
+    def adopt(self, made: Path, path: str, stamp: Stamp) -> None:
+        """Puts the file ``made``, which lies elsewhere on the same disk, at ``path``. Raises ArchiveTypeChange."""
+        with self.told(path):
+            folder, base = self._parent(path)
+            try:
+                os.link(made, base, dst_dir_fd=folder, follow_symlinks=False)
+            except FileExistsError:
+                raise fault(ArchiveTypeChange, self._where, "occurs before", path) from None
+            made.unlink()
+            descriptor = os.open(base, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                settle(descriptor, stamp)
+            finally:
+                os.close(descriptor)
 
     def finish(self) -> None:
         """Proves that no link, followed through the others, leads out; then gives directories their modes and times."""
         root = os.path.realpath(self._root)
-        for path in self._links:
+        for path in self.roundabout:
             if not f"{os.path.realpath(f'{root}/{path}')}/".startswith(f"{root}/"):
                 raise fault(ArchiveLinkEscape, self._where, "leads out of the target by way of other links", path)
-        for path in sorted(self._directories, reverse=True):  # what is below first: its parents may become unwritable
-            with self._told(path):
-                _settle(self._descend(path), self._directories[path])
+        for path in sorted(self.directories, reverse=True):  # what is below first: its parents may become unwritable
+            with self.told(path):
+                settle(self._descend(path), self.directories[path])
+
+    def _create(self, path: str) -> int:
+        folder, base = self._parent(path)
+        try:
+            return os.open(base, NEW_FILE, 0o600, dir_fd=folder)
+        except FileExistsError:
+            self._make_room(folder, base, stat.S_ISREG, path)
+            return os.open(base, NEW_FILE, 0o600, dir_fd=folder)
 
     def _existing_file(self, path: str) -> tuple[int, str] | None:
         try:
@@ -87,17 +125,11 @@ class FileTree:
             return None
         return (folder, base) if stat.S_ISREG(found.st_mode) else None
 
-    def _place(self, path: str, same: Callable[[int], bool]) -> tuple[int, str]:
-        """Room for ``path``: what was there is removed when it is of the same kind (its hard links stay as they were)."""
-        folder, base = self._parent(path)
-        try:
-            found = os.stat(base, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return folder, base
-        if not same(found.st_mode):
+    def _make_room(self, folder: int, base: str, same: Callable[[int], bool], path: str) -> None:
+        """Removes what is there already, when it is of the same kind (its hard links stay as they were)."""
+        if not same(os.stat(base, dir_fd=folder, follow_symlinks=False).st_mode):
             raise fault(ArchiveTypeChange, self._where, "occurs before as something else", path)
         os.unlink(base, dir_fd=folder)
-        return folder, base
 
     def _parent(self, path: str) -> tuple[int, str]:
         folder, _, base = path.rpartition("/")
@@ -126,31 +158,44 @@ class FileTree:
         return os.open(part, OPEN_DIRECTORY, dir_fd=folder)
 
     @contextmanager
-    def _told(self, path: str) -> Iterator[None]:
+    def told(self, path: str) -> Iterator[None]:
         """One operation: the system's errors leave it as ours."""
+        self.spare()
+        try:
+            yield
+        except OSError as error:
+            raise self.ours(error, path) from error
+
+    def spare(self) -> None:
+        """Lets go of the open directories when they have become many."""
         if len(self._open) > OPEN_AT_ONCE:
             root = self._open.pop("")
             self.close()
             self._open[""] = root
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (ENOTDIR, ELOOP):
-                raise fault(ArchiveTypeChange, self._where, "lies below what is no directory", path) from None
-            raise RestoreFailed(
-                f"{self._root}: cannot write {path[:300]!a} ({error.strerror}); nothing was restored; "
-                "give the disk more room or other permissions and restore again"
-            ) from error
+
+    def ours(self, error: OSError, path: str) -> RelightError:
+        if error.errno in (ENOTDIR, ELOOP):
+            return fault(ArchiveTypeChange, self._where, "lies below what is no directory", path)
+        return RestoreFailed(
+            f"{self._root}: cannot write {path[:300]!a} ({error.strerror}); nothing was restored; "
+            "give the disk more room or other permissions and restore again"
+        )
 
 
-def _write(descriptor: int, piece: memoryview, offset: int) -> None:
+def write(descriptor: int, piece: memoryview, offset: int) -> None:
     while piece:
         written = os.pwrite(descriptor, piece, offset)
         piece, offset = piece[written:], offset + written
 
 
-def _settle(descriptor: int, member: Member) -> None:
+def settle(descriptor: int, stamp: Stamp) -> None:
+    mode, uid, gid, mtime = stamp
     if AS_ROOT:
-        os.fchown(descriptor, member.uid, member.gid)
-    os.fchmod(descriptor, member.mode)  # after the owner: a change of owner clears set-user-id
-    os.utime(descriptor, ns=(member.mtime, member.mtime))
+        os.fchown(descriptor, uid, gid)
+    os.fchmod(descriptor, mode)  # after the owner: a change of owner clears set-user-id
+    os.utime(descriptor, ns=(mtime, mtime))
+
+
+def keep(descriptor: int, xattrs: Mapping[str, bytes]) -> None:
+    for name, value in xattrs.items():
+        os.setxattr(descriptor, name, value)

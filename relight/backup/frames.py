@@ -5,21 +5,36 @@ from dataclasses import dataclass
 import msgspec
 
 from relight.backup.faults import fault
+from relight.backup.sparse import Segments
 from relight.errors import ArchiveMalformed, ArchiveTooLarge, SizeMismatch
 
 RAW = 8 * 2**20  # what a writer aims at
 MAX_RAW = 64 * 2**20  # what a reader holds in memory for one frame
+IN_MEMORY = 128 * 2**20  # stored and raw bytes of the frames that are under way at once
 MAX_BYTES = 64 * 2**20  # of the side object itself: half a million frames
 
 
 @dataclass(frozen=True, slots=True)
+class Continued:
+    """What a frame begins with, where it was cut inside a member: content of the member whose headers begin at ``member``
+    in the raw archive, for these ``segments`` of its file."""
+
+    member: int
+    segments: Segments
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """``offset`` and ``length`` in the archive as stored, ``raw_length`` decompressed; the digest is of the stored bytes."""
+    """``offset`` and ``length`` in the archive as stored, ``raw_length`` decompressed; the digest is of the stored bytes.
+
+    ``continues``: None where the frame begins with a member's headers, or the writer does not say.
+    """
 
     offset: int
     length: int
     raw_length: int
     sha256: str
+    continues: Continued | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +48,20 @@ class FrameTable:
     @property
     def raw_length(self) -> int:
         return sum(frame.raw_length for frame in self.frames)
+
+    def at_once(self, most: int) -> int:
+        """How many frames to have under way, up to ``most``: as many as memory has room for, were all like the longest."""
+        longest = max((frame.raw_length + frame.length for frame in self.frames), default=1)
+        return max(min(2, most), min(most, IN_MEMORY // max(longest, 1)))
+
+    def at(self, raw: int) -> tuple[int, int]:
+        """The number of the frame that holds the byte at ``raw`` of the raw archive, and where that frame begins in it."""
+        begins = 0
+        for number, frame in enumerate(self.frames):
+            if raw < begins + frame.raw_length:
+                return number, begins
+            begins += frame.raw_length
+        return len(self.frames), begins
 
     def dump(self) -> bytes:
         return msgspec.json.encode(self)

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from relight.backup.faults import fault
@@ -32,15 +33,24 @@ class IndexEntry:
     offset: int = -1
 
 
-def line(entry: IndexEntry) -> bytes:
-    """The entry as JSON in ASCII: a name that is not UTF-8 survives as escaped surrogates."""
-    return json.dumps({key: value for key, value in asdict(entry).items() if value != ""}).encode() + b"\n"
+TOLD = tuple(name for name in IndexEntry.__dataclass_fields__ if name != "offset")
+
+
+def line(entry: IndexEntry, offset: int) -> bytes:
+    """The entry, whose member begins at ``offset``, as JSON in ASCII: a name that is not UTF-8 as escaped surrogates."""
+    told = {key: value for key in TOLD if (value := getattr(entry, key)) != ""}
+    return json.dumps(told | {"offset": offset}).encode() + b"\n"
 
 
 def time_of(nanoseconds: int) -> str:
     """RFC 3339 with nanoseconds."""
     seconds, rest = divmod(nanoseconds, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+    return f"{_second(seconds)}.{rest:09}Z"
+
+
+@lru_cache(1000)  # the files of a volume share their seconds
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def read(lines: Iterable[bytes], where: str) -> Iterator[IndexEntry]:

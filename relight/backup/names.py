@@ -40,6 +40,14 @@ def link_leaves(path: str, target: str) -> bool:
     return False
 
 
+def goes_back(target: str) -> bool:
+    """Whether the link climbs after it has descended (``a/../b``). Others cannot lead out by way of further links: each
+    climbs from where it lies, which is inside, by no more than it may."""
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    climbs = [part == ".." for part in parts]
+    return climbs != sorted(climbs, reverse=True)
+
+
 def _expect_sane(name: str, parts: list[str], where: str) -> None:
     sizes = [len(os.fsencode(part)) for part in parts]
     if "\0" in name or sum(sizes) + len(sizes) > MAX_NAME or max(sizes, default=0) > MAX_PART:

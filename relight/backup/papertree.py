@@ -50,7 +50,7 @@ class PaperTree:
     def symlink(self, path: str, member: Member) -> None:
         self._put(path, Leaf(Kind.SYMLINK, target=member.link))
 
-    def hardlink(self, path: str, source: str, member: Member) -> None:
+    def hardlink(self, path: str, source: str) -> None:
         found = self._leaves.get(source)
         if found is None or found.kind is not Kind.FILE:
             raise fault(ArchiveMalformed, self._where, f"is a hard link to {source[:300]!a}, no file before it", path)

@@ -7,14 +7,16 @@ from relight.errors import ArchiveTruncated
 
 
 class Pull:
-    """Reads a stream that arrives in chunks. Reading past its end raises ArchiveTruncated.
+    """Reads a stream that arrives in chunks, the first of which may be there already and is read from ``at``.
+
+    Reading past its end raises ArchiveTruncated.
 
     ``taken`` counts bytes; ``broken`` tells that the stream itself failed, and nothing more can be read.
     """
 
-    def __init__(self, chunks: Iterator[bytes], where: str) -> None:
+    def __init__(self, chunks: Iterator[bytes], where: str, first: bytes = b"", at: int = 0) -> None:
         self._chunks, self._where = chunks, where
-        self._chunk, self._at = b"", 0
+        self._chunk, self._at = first, at
         self.taken = 0
         self.broken = False
 

@@ -1,51 +1,34 @@
 """Reading a backup: metadata, manifests, volumes. Nothing is believed before its digest is proven."""
 
-import os
-import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from relight.adapters.s3 import S3, ObjectInfo, join
-from relight.backup import frames, index, manifests, metadata
+from relight.backup import frames, manifests, metadata
 from relight.backup.faults import fault
-from relight.backup.filetree import FileTree
 from relight.backup.frames import Frame, FrameTable
 from relight.backup.metadata import BackupUri, Metadata
 from relight.backup.parallel import ordered
-from relight.backup.unpack import Limits, Tally, VolumeSize, unpack
+from relight.backup.restore import Progress, VolumeStats, restore_volumes, silent
+from relight.backup.unpack import Limits
 from relight.backup.zstd import decompress_frame, stream
 from relight.errors import (
     ArchiveTooLarge,
     ArtifactMissing,
-    BackupError,
     BackupNotFound,
     BackupUncommitted,
     DigestMismatch,
     MetadataMalformed,
-    RestoreFailed,
     SizeMismatch,
 )
 
 RANGE = 8 * 2**20
-IN_MEMORY = 256 * 2**20  # raw and stored bytes under way at once
 THREADS = 12
 
-Progress = Callable[[int], None]
 Bytes = Generator[bytes, None, None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeStats:
-    """What was restored. ``bytes``: file content, holes included; ``files``: files by name. ``index``: None without one."""
-
-    bytes: int
-    files: int
-    volumes: tuple[VolumeSize, ...]
-    index: Path | None
 
 
 def open_backup(store: S3, uri: str, metadata_sha256: str | None = None) -> "Backup":
@@ -105,30 +88,19 @@ class Backup:
         exist, or be empty. ``progress`` hears of the raw bytes so far, and may raise to stop.
         Raises RestoreFailed, ArtifactMissing, SizeMismatch, DigestMismatch and every archive error.
         """
-        staging = _staging(target)
-        where = self.where(metadata.STATE)
-        tally = Tally(where, limits or Limits(), self.metadata)
-        try:
-            with closing(self.state()) as raw, closing(FileTree(staging, where)) as tree:
-                unpack(_told(raw, progress), where, tree, tally)
-                tree.finish()
-            _move(staging, target)
-        except BackupError:
-            self.expect_undamaged()
-            raise
-        finally:
-            _remove(staging)
-        found = target / index.NAME
-        volumes = tuple(tally.volumes[key] for key in sorted(tally.volumes))
-        return VolumeStats(bytes=tally.bytes, files=tally.files, volumes=volumes, index=found if found.exists() else None)
+        return restore_volumes(self, target, limits or Limits(), progress or silent)
 
     def state(self) -> Bytes:
         """The raw tar of the state archive, each byte proven before the end is reached (with frames, before it is given)."""
-        found = self.found(metadata.STATE)
+        found, table = self.found(metadata.STATE), self.frames()
+        return self.raw(table) if table else _decompressed(self.stored(metadata.STATE), found.uri)
+
+    def frames(self) -> FrameTable | None:
+        """The table of the state archive's frames; None where it has none."""
         if metadata.FRAMES not in self.metadata.artifacts:
-            return _decompressed(self.stored(metadata.STATE), found.uri)
+            return None
         table = self.read(metadata.FRAMES, frames.MAX_BYTES)
-        return self._framed(FrameTable.parse(table, self.where(metadata.FRAMES), found.size), found)
+        return FrameTable.parse(table, self.where(metadata.FRAMES), self.found(metadata.STATE).size)
 
     def read(self, name: str, most: int) -> bytes:
         """An artifact whole, proven, of ``most`` bytes at most."""
@@ -168,17 +140,28 @@ class Backup:
     def _range(self, found: ObjectInfo, start: int) -> bytes:
         return self._store.get_range(found.uri, start, min(RANGE, found.size - start), found.etag)
 
-    def _framed(self, table: FrameTable, found: ObjectInfo) -> Bytes:
-        largest = max((frame.raw_length + frame.length for frame in table.frames), default=1)
-        threads = max(2, min(THREADS, IN_MEMORY // max(largest, 1)))
-        return ordered(lambda frame: self._frame(frame, found), table.frames, threads)
+    def raw(self, table: FrameTable, start: int = 0, ahead: int = THREADS) -> Bytes:
+        """The raw tar from ``start`` on, each frame proven before it is given; at most ``ahead`` frames are under way."""
+        found = self.found(metadata.STATE)
+        number, begins = table.at(start)
+        wanted = ordered(lambda frame: self._frame(frame, found), table.frames[number:], table.at_once(ahead))
+        with closing(wanted):
+            for data in wanted:
+                yield data[start - begins :] if begins < start else data
+                begins = start
 
     def _frame(self, frame: Frame, found: ObjectInfo) -> bytes:
-        data = self._store.get_range(found.uri, frame.offset, frame.length, found.etag)
+        stored = bytearray(frame.length)
+        self.fetch(frame, found, memoryview(stored))
+        return decompress_frame(stored, frame.raw_length, found.uri)
+
+    def fetch(self, frame: Frame, found: ObjectInfo, into: memoryview) -> None:
+        """The frame's stored bytes, proven. Raises DigestMismatch, Conflict for a replaced object, and what S3 raises."""
+        data = into[: frame.length]
+        self._store.read_into(found.uri, frame.offset, data, found.etag)
         digest = sha256(data).hexdigest()
         if digest != frame.sha256:
             raise fault(DigestMismatch, found.uri, f"the frame at {frame.offset} has sha256 {digest}, not {frame.sha256}")
-        return decompress_frame(data, frame.raw_length, found.uri)
 
     def expect_undamaged(self) -> None:
         """Without frames, damage shows as whatever fault it causes; the digest of the whole, read again, tells it.
@@ -193,46 +176,3 @@ class Backup:
 def _decompressed(stored: Bytes, where: str) -> Bytes:
     with closing(stored):
         yield from stream(stored, where)
-
-
-def _told(raw: Iterator[bytes], progress: Progress | None) -> Iterator[bytes]:
-    so_far = 0
-    for piece in raw:
-        so_far += len(piece)
-        if progress:
-            progress(so_far)
-        yield piece
-
-
-def _staging(target: Path) -> Path:
-    """A fresh directory beside ``target``, on the same disk; what a killed restore left there goes first."""
-    staging = target.parent / f".{target.name}.restoring"
-    try:
-        if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
-            raise RestoreFailed(f"{target}: is not empty; nothing was restored; name a directory that is empty or not there")
-        _remove(staging)
-        staging.mkdir(parents=True, mode=0o755)
-    except OSError as error:
-        raise RestoreFailed(
-            f"{target}: cannot be made ({error.strerror}); nothing was restored; check its parent"
-        ) from error
-    return staging
-
-
-def _move(staging: Path, target: Path) -> None:
-    try:
-        staging.replace(target)
-    except OSError as error:
-        raise RestoreFailed(
-            f"{target}: cannot be put in place ({error.strerror}); nothing was restored; is it a mount?"
-        ) from error
-
-
-def _remove(staging: Path) -> None:
-    if not staging.exists():
-        return
-    for folder, below, _ in os.walk(staging):  # a directory of the backup may be closed to us, its own maker
-        for path in (Path(folder, name) for name in below):
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(staging)

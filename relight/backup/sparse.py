@@ -57,6 +57,18 @@ def checked(segments: Segments, size: int, stored: int, where: str) -> Segments:
     return segments
 
 
+def split(segments: Segments, length: int) -> tuple[Segments, Segments]:
+    """The segments of the first ``length`` bytes of content, and those of the rest."""
+    before: list[tuple[int, int]] = []
+    for number, (start, size) in enumerate(segments):
+        if size > length:
+            here = [(start, length)] if length else []
+            return (*before, *here), ((start + length, size - length), *segments[number + 1 :])
+        before.append((start, size))
+        length -= size
+    return segments, ()
+
+
 def write_map(segments: Segments) -> bytes:
     """The map in pax form 1.0."""
     numbers = [len(segments), *(number for segment in segments for number in segment)]

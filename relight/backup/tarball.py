@@ -6,8 +6,8 @@ into memory; a restore may do neither.
 
 import re
 import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from relight.backup.faults import fault
@@ -21,6 +21,8 @@ MAX_EXTENSION = 2**20
 MAX_EXTENSIONS = 8  # in a row, before a member
 MAX_PADDING = 2**20
 MAX_TIME = 2**33  # the year 2242, in seconds
+XATTR = "SCHILY.xattr."  # star's records, which GNU tar and libarchive read too
+KEPT_XATTRS = f"{XATTR}user."  # the other namespaces belong to the system that wrote them
 INTERPRETED = re.compile(r"path|linkpath|size|mtime|uid|gid|GNU\.sparse\..*")
 
 
@@ -51,7 +53,8 @@ PAX = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member. ``size`` is the file's length, holes included; ``mtime`` in ns; ``offset`` where its headers begin."""
+    """One member. ``size`` is the file's length, holes included; ``mtime`` in ns; ``offset`` where its headers begin;
+    ``stored`` how many bytes of content follow; ``xattrs`` only of the ``user.`` namespace."""
 
     name: str
     kind: Kind
@@ -64,6 +67,11 @@ class Member:
     offset: int
     segments: Segments
     source: Pull
+    xattrs: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> int:
+        return sum(length for _, length in self.segments)
 
     def pieces(self) -> Iterator[tuple[int, memoryview]]:
         """The content as (offset in the file, bytes), without the holes. To be read once, before the next member."""
@@ -79,16 +87,19 @@ def members(raw: Iterator[bytes], where: str) -> Iterator[Member]:
     Raises ArchiveMalformed, ArchiveTruncated, ArchiveTrailingGarbage; what ``raw`` raises passes.
     """
     source = Pull(raw, where)
-    while True:
-        offset = source.taken
-        header, extended = _headers(source, where)
-        if header is None:
-            return _expect_end(source, where)
-        member = _member(header, extended, source, where, offset)
-        stored = sum(length for _, length in member.segments)
+    while member := next_member(source, where):
+        stored = member.stored
         end = source.taken + stored + -stored % BLOCK
         yield member
         source.skip(end - source.taken)
+    expect_end(source, where)
+
+
+def next_member(source: Pull, where: str) -> Member | None:
+    """The member whose headers come next; its content follows in ``source``. None at the archive's end mark."""
+    offset = source.taken
+    header, extended = _headers(source, where)
+    return None if header is None else _member(header, extended, source, where, offset)
 
 
 def _headers(source: Pull, where: str) -> tuple[bytes | None, dict[str, str]]:
@@ -173,7 +184,13 @@ def _member(block: bytes, extended: dict[str, str], source: Pull, where: str, of
         offset=offset,
         segments=segments,
         source=source,
+        xattrs=_xattrs(extended),
     )
+
+
+def _xattrs(extended: dict[str, str]) -> dict[str, bytes]:
+    kept = ((key.removeprefix(XATTR), value) for key, value in extended.items() if key.startswith(KEPT_XATTRS))
+    return {key.replace("%3D", "=").replace("%25", "%"): value.encode("utf-8", "surrogateescape") for key, value in kept}
 
 
 def _layout(
@@ -215,7 +232,7 @@ def _time(text: str, where: str) -> int:
     return -nanoseconds if match[1] else nanoseconds
 
 
-def _expect_end(source: Pull, where: str) -> None:
+def expect_end(source: Pull, where: str) -> None:
     """After the end mark there is padding, and nothing else."""
     padding = 0
     while rest := source.peek(BLOCK):

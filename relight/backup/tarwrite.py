@@ -3,33 +3,36 @@
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from errno import ENXIO
+from errno import ENOTSUP, ENXIO
 from hashlib import sha256
 from io import FileIO
-from itertools import chain
 from pathlib import Path
 
 from relight.backup.faults import fault
 from relight.backup.index import IndexEntry, time_of
 from relight.backup.names import link_leaves
 from relight.backup.sparse import Segments, hash_hole, write_map
-from relight.backup.tarball import Kind
+from relight.backup.tarball import BLOCK, Kind
+from relight.backup.tarhead import header, xattr_records
 from relight.errors import ArchiveLinkEscape, NotPermitted, SourceChanged
 
-BLOCK = 512
-READ = 2**20
+READ = 2**18  # stays in the processor's cache between reading, hashing and packing
 END = bytes(2 * BLOCK)
 
 
 @dataclass(slots=True)
 class Packed:
-    """One member to be written. ``raw`` is its length in the archive; ``chunks`` are to be read once, in order."""
+    """One member to be written: ``head``, the content in ``chunks``, to be read once, and padding; ``raw`` bytes in all.
+
+    ``segments``: which parts of its file the content is.
+    """
 
     raw: int
-    chunks: Iterator[bytes]
+    head: bytes
+    segments: Segments = ()
+    chunks: Iterable[bytes] = ()
 
 
 @dataclass(slots=True)
@@ -63,7 +66,7 @@ class Tree:
 
     def _member(self, path: str, name: str, found: os.stat_result) -> Iterator[Packed]:
         if stat.S_ISDIR(found.st_mode):
-            yield self._plain(name, found, tarfile.DIRTYPE, Kind.DIRECTORY)
+            yield self._plain(name, found, tarfile.DIRTYPE, Kind.DIRECTORY, path=path)
         elif stat.S_ISLNK(found.st_mode):
             yield self._symlink(path, name, found)
         elif stat.S_ISREG(found.st_mode):
@@ -71,10 +74,10 @@ class Tree:
         else:
             self.left_out.append(name)
 
-    def _plain(self, name: str, found: os.stat_result, flag: bytes, kind: Kind, link: str = "") -> Packed:
+    def _plain(self, name: str, found: os.stat_result, flag: bytes, kind: Kind, link: str = "", path: str = "") -> Packed:
         self.entries.append(_entry(name, found, kind, target=link))
-        head = header(name, flag, found, link=link)
-        return Packed(len(head), iter([head]))
+        head = header(name, flag, found, link=link, pax=xattr_records(_xattrs(path)) if path else None)
+        return Packed(len(head), head)
 
     def _symlink(self, path: str, name: str, found: os.stat_result) -> Packed:
         target = os.readlink(path)  # noqa: PTH115 (a Path would tidy the target up)
@@ -88,15 +91,15 @@ class Tree:
         if found.st_nlink > 1 and (first := self.inodes.get((found.st_dev, found.st_ino))):
             self.entries.append(_entry(name, found, Kind.FILE, size=first.bytes, digest=first.sha256))
             head = header(name, tarfile.LNKTYPE, found, link=first.path)
-            return Packed(len(head), iter([head]))
+            return Packed(len(head), head)
         self.size += found.st_size
         head, segments = file_header(name, path, found)
         stored = sum(length for _, length in segments)
-        return Packed(len(head) + stored + -stored % BLOCK, self._content(head, path, name, found, segments))
+        chunks = self._content(path, name, found, segments)
+        return Packed(len(head) + stored + -stored % BLOCK, head, segments, chunks)
 
-    def _content(self, head: bytes, path: str, name: str, found: os.stat_result, segments: Segments) -> Iterator[bytes]:
-        yield head
-        digest, stored = sha256(), 0
+    def _content(self, path: str, name: str, found: os.stat_result, segments: Segments) -> Iterator[bytes]:
+        digest = sha256()
         with readable(path), FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as file:
             at = 0
             for start, length in segments:
@@ -104,10 +107,9 @@ class Tree:
                 for chunk in _exactly(file, start, length, path):
                     digest.update(chunk)
                     yield chunk
-                at, stored = start + length, stored + length
+                at = start + length
             hash_hole(digest.update, found.st_size - at)
             _expect_same(found, os.fstat(file.fileno()), path)
-        yield bytes(-stored % BLOCK)
         entry = _entry(name, found, Kind.FILE, size=found.st_size, digest=digest.hexdigest())
         self.entries.append(entry)
         if found.st_nlink > 1:
@@ -119,47 +121,53 @@ def content(name: str, size: int, chunks: Iterator[bytes]) -> Packed:
     head = tarfile.TarInfo(name)
     head.size = size
     block = head.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-    return Packed(len(block) + size + -size % BLOCK, chain([block], chunks, [bytes(-size % BLOCK)]))
+    return Packed(len(block) + size + -size % BLOCK, block, ((0, size),), chunks)
 
 
-@contextmanager
-def readable(path: str) -> Iterator[None]:
+class readable:
     """The system's errors about the app's own files, as ours."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise _changed(path) from None
-    except OSError as error:
-        raise NotPermitted(
-            path, f"cannot be read ({error.strerror})", "run the backup as a user who may read the volume"
-        ) from None
 
+    __slots__ = ("_path",)
 
-def header(
-    name: str, flag: bytes, found: os.stat_result, size: int = 0, link: str = "", pax: dict[str, str] | None = None
-) -> bytes:
-    """A member's header blocks, in pax form where the plain one cannot hold a value."""
-    seconds, nanoseconds = divmod(found.st_mtime_ns, 10**9)
-    info = tarfile.TarInfo(name)
-    info.type, info.size, info.linkname = flag, size, link
-    info.mode, info.uid, info.gid, info.mtime = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, seconds
-    info.pax_headers = dict(pax or {})
-    if nanoseconds and seconds >= 0:
-        info.pax_headers["mtime"] = f"{seconds}.{nanoseconds:09}"
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise _changed(self._path) from None
+        if isinstance(error, OSError):
+            raise NotPermitted(
+                self._path, f"cannot be read ({error.strerror})", "run the backup as a user who may read the volume"
+            ) from None
 
 
 def file_header(name: str, path: str, found: os.stat_result) -> tuple[bytes, Segments]:
     """Headers of a file (with its map, when it has holes) and the parts of it whose bytes follow."""
-    size, segments = found.st_size, _segments(path, found)
+    size, segments, xattrs = found.st_size, _segments(path, found), xattr_records(_xattrs(path))
     if sum(length for _, length in segments) == size:
-        return header(name, tarfile.REGTYPE, found, size), segments
+        return header(name, tarfile.REGTYPE, found, size, pax=xattrs), segments
     told = segments if segments and sum(segments[-1]) == size else (*segments, (size, 0))  # GNU tar wants the end told
     written = write_map(told)
-    pax = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
+    real = name.encode("utf-8", "surrogateescape")
+    form = {"GNU.sparse.major": b"1", "GNU.sparse.minor": b"0", "GNU.sparse.name": real, "GNU.sparse.realsize": b"%d" % size}
     folder, _, base = name.rpartition("/")
     stored = len(written) + sum(length for _, length in segments)
-    return header(f"{folder}/GNUSparseFile.0/{base}", tarfile.REGTYPE, found, stored, pax=pax) + written, segments
+    return header(f"{folder}/GNUSparseFile.0/{base}", tarfile.REGTYPE, found, stored, pax=form | xattrs) + written, told
+
+
+def _xattrs(path: str) -> dict[str, bytes]:
+    """The extended attributes that are the app's own: the other namespaces belong to the system."""
+    if not hasattr(os, "listxattr"):
+        return {}
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == ENOTSUP:
+            return {}
+        raise
+    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names if name.startswith("user.")}
 
 
 def _segments(path: str, found: os.stat_result) -> Segments:

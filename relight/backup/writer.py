@@ -14,9 +14,11 @@ import zstandard
 from relight.adapters.s3 import S3, join
 from relight.backup import frames, index, manifests, metadata
 from relight.backup.faults import fault
-from relight.backup.frames import Frame, FrameTable
+from relight.backup.frames import Continued, Frame, FrameTable
 from relight.backup.metadata import BackupUri, Image, Metadata, ObjectDigest, Volume
 from relight.backup.parallel import ordered
+from relight.backup.sparse import split
+from relight.backup.tarball import BLOCK
 from relight.backup.tarwrite import END, Packed, Tree, content
 from relight.errors import BackupExists, Conflict, MetadataMalformed
 
@@ -112,7 +114,7 @@ class StateArchive:
                 tree = Tree(root, f"volumes/{namespace}/{claim}", inodes)
                 for member in tree.members():
                     yield member
-                    lines.writelines(index.line(replace(entry, offset=self.index_offset)) for entry in tree.entries)
+                    lines.writelines(index.line(entry, self.index_offset) for entry in tree.entries)
                     tree.entries.clear()
                     self.index_offset += member.raw
                 self.volumes.append(Volume(namespace, claim, tree.size, tree.files))
@@ -122,19 +124,51 @@ class StateArchive:
             yield content(index.NAME, size, iter(partial(lines.read, 2**20), b""))
 
 
-def cut(members: Iterable[Packed]) -> Iterator[bytes]:
-    """The archive in pieces of about 8 MiB, each to become a frame: cut between members, and inside larger ones."""
-    waiting = bytearray()
-    for member in members:
-        if len(waiting) >= frames.RAW // 2 and len(waiting) + member.raw > frames.RAW:
-            yield bytes(waiting)
-            waiting.clear()
+@dataclass(slots=True)
+class Piece:
+    """The raw bytes of a frame to be, and what it begins with where it was cut inside a member."""
+
+    raw: bytearray
+    continues: Continued | None
+
+
+class Cutter:
+    """Cuts an archive into pieces of about 8 MiB: between members, and inside the content of larger ones."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+        self._given = 0
+        self._continues: Continued | None = None
+
+    def pieces(self, members: Iterable[Packed]) -> Iterator[Piece]:
+        for member in members:
+            if len(self._waiting) >= frames.RAW // 2 and len(self._waiting) + member.raw > frames.RAW:
+                yield self._take(len(self._waiting))
+            yield from self._member(member)
+        self._waiting += END
+        yield self._take(len(self._waiting))
+
+    def _member(self, member: Packed) -> Iterator[Piece]:
+        number, rest = self._given + len(self._waiting), member.segments
+        begun = len(self._waiting) + len(member.head)  # where in the piece the content begins
+        self._waiting += member.head
         for chunk in member.chunks:
-            waiting += chunk
-            while len(waiting) >= frames.RAW:
-                yield bytes(waiting[: frames.RAW])
-                del waiting[: frames.RAW]
-    yield bytes(waiting + END)
+            self._waiting += chunk
+            while len(self._waiting) >= frames.RAW:
+                _, rest = split(rest, max(frames.RAW - begun, 0))
+                begun = max(begun - frames.RAW, 0)
+                yield self._take(frames.RAW)
+                here, _ = split(rest, frames.RAW)
+                self._continues = Continued(number, here) if rest and not begun else None
+        self._waiting += bytes(-(self._given + len(self._waiting)) % BLOCK)
+
+    def _take(self, length: int) -> Piece:
+        rest = self._waiting[length:]
+        del self._waiting[length:]
+        piece, self._waiting = Piece(self._waiting, self._continues), rest
+        self._given += length
+        self._continues = None
+        return piece
 
 
 class Archive:
@@ -147,8 +181,8 @@ class Archive:
         self.frames: list[Frame] = []
 
     def chunks(self) -> Generator[bytes, None, None]:
-        for raw_length, data in ordered(_compress, cut(self._members), THREADS):
-            self.frames.append(Frame(self._length, len(data), raw_length, sha256(data).hexdigest()))
+        for piece, data, digest in ordered(_compress, Cutter().pieces(self._members), THREADS):
+            self.frames.append(Frame(self._length, len(data), len(piece.raw), digest, piece.continues))
             self._length += len(data)
             self._digest.update(data)
             yield data
@@ -158,8 +192,9 @@ class Archive:
         return ObjectDigest(self._length, self._digest.hexdigest())
 
 
-def _compress(raw: bytes) -> tuple[int, bytes]:
-    return len(raw), zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(raw)
+def _compress(piece: Piece) -> tuple[Piece, bytes, str]:
+    data = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(piece.raw)
+    return piece, data, sha256(data).hexdigest()
 
 
 def _upload(store: S3, place: BackupUri, name: str, members: Iterable[Packed]) -> Archive:

@@ -8,6 +8,8 @@ from relight.backup.faults import fault
 from relight.backup.pull import Pull
 from relight.errors import ArchiveMalformed, ArchiveTooLarge, ArchiveTrailingGarbage, ArchiveTruncated
 
+Buffer = bytes | bytearray | memoryview
+
 MAGIC = zstandard.FRAME_HEADER
 SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 MAX_WINDOW = 128 * 2**20  # what `zstd -d` takes without --long
@@ -17,7 +19,7 @@ BATCH = 32  # blocks decompressed in one go: 4 MiB at most
 RLE = 1
 
 
-def decompress_frame(data: bytes, raw_length: int, where: str) -> bytes:
+def decompress_frame(data: Buffer, raw_length: int, where: str) -> bytes:
     """One whole frame of a known raw length.
 
     Raises ArchiveMalformed, ArchiveTruncated, ArchiveTrailingGarbage, ArchiveTooLarge.
@@ -27,19 +29,19 @@ def decompress_frame(data: bytes, raw_length: int, where: str) -> bytes:
     if told not in (-1, raw_length):  # the library allocates what the frame's header tells, so it is compared first
         kind = ArchiveTooLarge if told > raw_length else ArchiveMalformed
         raise fault(kind, where, f"a frame tells {told} raw bytes, the table of frames {raw_length}")
-    raw = b"".join(stream(iter([data]), where, limit=raw_length)) if told == -1 else _whole(data, raw_length, where)
+    raw = b"".join(stream(iter([bytes(data)]), where, limit=raw_length)) if told == -1 else _whole(data, raw_length, where)
     if len(raw) != raw_length:
         raise fault(ArchiveMalformed, where, f"a frame holds {len(raw)} raw bytes, the table of frames tells {raw_length}")
     return raw
 
 
-def _whole(data: bytes, raw_length: int, where: str) -> bytes:
+def _whole(data: Buffer, raw_length: int, where: str) -> bytes:
     try:
         engine = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
         return engine.decompress(data, max_output_size=raw_length, allow_extra_data=False)
     except zstandard.ZstdError:
         # The slow way says which fault it is.
-        return b"".join(stream(iter([data]), where, limit=raw_length))
+        return b"".join(stream(iter([bytes(data)]), where, limit=raw_length))
 
 
 def stream(chunks: Iterator[bytes], where: str, limit: int | None = None) -> Iterator[bytes]:
@@ -66,7 +68,7 @@ def stream(chunks: Iterator[bytes], where: str, limit: int | None = None) -> Ite
             yield piece
 
 
-def _checked_header(start: bytes, where: str) -> zstandard.FrameParameters:
+def _checked_header(start: Buffer, where: str) -> zstandard.FrameParameters:
     try:
         header = zstandard.get_frame_parameters(start)
     except zstandard.ZstdError as error:

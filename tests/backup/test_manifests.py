@@ -55,7 +55,7 @@ def test_any_objects_come_back_as_they_were(contents: list[dict[str, Any]]) -> N
 def test_files_are_named_by_namespace_kind_and_group() -> None:
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "shop"}}
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:shop"}}
-    raw = b"".join(b"".join(member.chunks) for member in manifests.pack([role, job, CONFIG], WHERE))
+    raw = b"".join(member.head for member in manifests.pack([role, job, CONFIG], WHERE))
     assert [
         name in raw
         for name in (

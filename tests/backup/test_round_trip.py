@@ -163,3 +163,33 @@ def _plant(folder: Path, name: str, node: object, moment: int) -> None:
             file.seek(int(node))
             file.write(b"end")
     os.utime(path, ns=(moment, moment))
+
+
+def test_extended_attributes_of_the_app_come_back(
+    store: S3, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"user.colour": b"blue", "user.a=b%c": b"\xff\0\n=", "user.empty": b""}
+    (volume / "big").write_bytes(os.urandom(20_000))
+    try:
+        for name in ("orders.db", "inbox", "big"):
+            for key, value in given.items():
+                os.setxattr(volume / name, key, value)
+    except OSError:
+        pytest.skip("this file system keeps no extended attributes")
+    before = snapshot(volume)
+    for number, size in enumerate((frames.RAW, 4096)):  # read in order, and side by side
+        monkeypatch.setattr(frames, "RAW", size)
+        uri = f"{STORAGE}/backups/{number}"
+        write_backup(store, uri, source({("shop", "data"): volume}, backup_id=f"{number}"))
+        data = restored(store, tmp_path / f"target{number}", uri)
+        assert snapshot(data) == before
+        for name in ("orders.db", "inbox", "big"):
+            assert {key: os.getxattr(data / name, key) for key in os.listxattr(data / name)} == given
+        assert verify(store, uri, deep=True) == []
+
+
+def test_times_before_1970_come_back(store: S3, volume: Path, tmp_path: Path) -> None:
+    os.utime(volume / "orders.db", ns=(0, -1_500_000_000))
+    os.utime(volume / "inbox", ns=(0, -(10**9)))
+    write_backup(store, URI, source({("shop", "data"): volume}))
+    assert snapshot(restored(store, tmp_path / "target")) == snapshot(volume)
