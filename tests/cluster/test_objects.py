@@ -234,3 +234,12 @@ def test_a_workload_is_scaled_through_its_scale(kube: Kube, namespace: str) -> N
 def test_each_namespace_has_its_default_account(kube: Kube, namespace: str) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
     eventually(lambda: not kube.gone(account), "the default service account")
+
+
+def test_events_are_found_by_what_they_are_about(kube: Kube, namespace: str) -> None:
+    for name in ("one", "two"):
+        involved = {"kind": "ConfigMap", "apiVersion": "v1", "name": name, "namespace": namespace}
+        meta = {"name": f"{name}.1", "namespace": namespace}
+        kube.create({"apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": involved, "reason": "Told"})
+    found = kube.list("Event", namespace, field_selector="involvedObject.name=two,reason=Told")
+    assert [one["metadata"]["name"] for one in found] == ["two.1"]

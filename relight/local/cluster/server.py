@@ -30,6 +30,7 @@ from relight.local.processes import watch_lifeline
 HOST = "127.0.0.1"
 LARGEST_BODY = 16 * 2**20
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 STORAGE = {
     "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     "provisioner": "rancher.io/local-path",
@@ -76,6 +77,7 @@ async def cluster(arguments: Arguments) -> AsyncIterator[Api]:
     node = Node(Host(api, data / "pods", allowed, detect()))
     manager = Manager(api, [*all_controllers(api, data / "volumes"), node])
     _furnish(api, node)
+    api.store.history.clear()  # as in a real server, a watch cannot begin before the server did
     manager.start()
     try:
         async with _listening(api, node, arguments):
@@ -92,6 +94,9 @@ def _furnish(api: Api, node: Node) -> None:
             api.create(api.kinds["namespaces"], "", {"metadata": {"name": name}})
     with contextlib.suppress(refusals.Refusal):
         api.create(api.kinds["storageclasses.storage.k8s.io"], "", {**STORAGE})
+    for name, value in PRIORITIES.items():
+        with contextlib.suppress(refusals.Refusal):
+            api.create(api.kinds["priorityclasses.scheduling.k8s.io"], "", {"metadata": {"name": name}, "value": value})
     node.register()
 
 

@@ -1,0 +1,50 @@
+"""What the API looks up before it takes a new pod in, and what it fills in from there."""
+
+from typing import Any
+
+from relight.local.cluster import refusals
+from relight.local.cluster.kinds import Resource
+from relight.local.cluster.store import Store, copy
+
+Obj = dict[str, Any]
+PRIORITIES = "priorityclasses.scheduling.k8s.io"
+# What a pod's spec names by a field, and what the API says where that is not there.
+NAMED = (
+    ("serviceAccountName", "serviceaccounts", 'error looking up service account {at}: serviceaccount "{name}" not found'),
+    ("priorityClassName", PRIORITIES, "no PriorityClass with name {name} was found"),
+    ("runtimeClassName", "runtimeclasses.node.k8s.io", 'pod rejected: RuntimeClass "{name}" not found'),
+)
+
+
+def admit(resource: Resource, obj: Obj, store: Store) -> None:
+    """Completes a new pod, in place. Raises Refusal (403) where it names what is not there; other kinds pass."""
+    if resource.key != "pods":
+        return
+    namespace, spec = obj["metadata"]["namespace"], obj["spec"]
+    for field, key, words in NAMED:
+        name = spec.get(field)
+        home = namespace if key == "serviceaccounts" else ""
+        if name and store.get(key, home, name) is None:
+            why = words.format(name=name, at=f"{home}/{name}")
+            raise refusals.forbidden(resource.plural, resource.group, obj["metadata"]["name"], why)
+    _prioritise(spec, store)
+    for limit_range in store.objects("limitranges", namespace):
+        _limit(spec, limit_range)
+
+
+def _prioritise(spec: Obj, store: Store) -> None:
+    named = store.get(PRIORITIES, "", spec.get("priorityClassName") or "")
+    chosen = named or next((one for one in store.objects(PRIORITIES) if one.get("globalDefault")), None)
+    spec["priority"] = chosen["value"] if chosen else 0
+    if chosen:
+        spec["priorityClassName"] = chosen["metadata"]["name"]
+
+
+def _limit(spec: Obj, limit_range: Obj) -> None:
+    """A LimitRange's defaults for containers that do not say what they need; its bounds are not enforced."""
+    limits = [one for one in limit_range["spec"].get("limits") or () if one["type"] == "Container"]
+    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
+        for limit in limits:
+            for kind, default in (("limits", "default"), ("requests", "defaultRequest")):
+                if limit.get(default):
+                    container["resources"][kind] = copy(limit[default]) | container["resources"].get(kind, {})
