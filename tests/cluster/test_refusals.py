@@ -1,6 +1,8 @@
 """What a manifest from another cluster may bring along and a server refuses: before anything is stored, and by name."""
 
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -154,8 +156,55 @@ def test_under_a_quota_of_memory_a_pod_must_say_what_it_needs(kube: Kube, namesp
 def test_a_limit_range_says_what_a_pod_needs_that_does_not_say_it(kube: Kube, namespace: str) -> None:
     limit = {"type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"memory": "32Mi"}}
     kube.create(obj("LimitRange", "v1", "limits", namespace, spec={"limits": [limit]}))
-    made = kube.create(pod(namespace, "one", "true"))
-    assert made["spec"]["containers"][0]["resources"] == {"limits": {"memory": "64Mi"}, "requests": {"memory": "32Mi"}}
+    wanted = {"limits": {"memory": "64Mi"}, "requests": {"memory": "32Mi"}}
+
+    def rehearsed() -> Obj:
+        return dict(kube.create(pod(namespace, "one", "true"), dry_run="All")["spec"]["containers"][0]["resources"])
+
+    eventually(lambda: rehearsed() == wanted, "the limit range fills in what is not said")
+    told = kube.create(pod(namespace, "two", "true", resources={"limits": {"memory": "48Mi"}}))
+    assert told["spec"]["containers"][0]["resources"] == {"limits": {"memory": "48Mi"}, "requests": {"memory": "48Mi"}}
+
+
+@pytest.fixture
+def guarded(kube: Kube, namespace: str) -> Iterator[Obj]:
+    """A webhook that nobody answers must be asked for each ConfigMap of the namespace that is labelled ``guarded``."""
+    hook = {
+        "name": "guard.relight.test",
+        "clientConfig": {"service": {"namespace": namespace, "name": "guard", "path": "/admit"}},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}],
+        "namespaceSelector": {"matchLabels": {"relight.test/home": namespace}},
+        "objectSelector": {"matchLabels": {"guarded": "yes"}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 2,
+    }
+    kind, version = "ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1"
+    made = kube.create(obj(kind, version, f"guard-{namespace}", webhooks=[hook]))
+    home = {"metadata": {"labels": {"relight.test/home": namespace}}}
+    kube.patch(obj("Namespace", "v1", namespace), home, "merge")
+    yield made
+    kube.delete(made)
+
+
+def test_a_webhook_that_nobody_answers_blocks_what_it_guards_and_nothing_else(
+    kube: Kube, namespace: str, guarded: Obj
+) -> None:
+    body = config_map(namespace, "guarded")
+    body["metadata"]["labels"] = {"guarded": "yes"}
+
+    def refusal() -> str:
+        try:
+            kube.create(body, dry_run="All")
+        except DynamicApiError as error:
+            return f"{error.status} {json.loads(error.body)['message']}"
+        return ""
+
+    said = eventually(refusal, "the webhook is in force")
+    assert said.startswith("500 Internal error occurred: failed calling webhook") and '"guard" not found' in said
+    kube.create(config_map(namespace, "free"))
+    kube.patch(guarded, {"webhooks": [guarded["webhooks"][0] | {"failurePolicy": "Ignore"}]}, "merge")
+    eventually(lambda: not refusal(), "a webhook that may fail blocks nothing")
 
 
 # ------------------------------------------------------------ questions

@@ -1,8 +1,8 @@
-"""What the API looks up before it takes a new pod in, and what it fills in from there."""
+"""Admission: what the API looks up before it takes an object in, what it fills in from there, and whom it asks."""
 
 from typing import Any
 
-from relight.local.cluster import refusals
+from relight.local.cluster import quotas, refusals, webhooks
 from relight.local.cluster.kinds import Resource
 from relight.local.cluster.store import Store, copy
 
@@ -16,9 +16,9 @@ NAMED = (
 )
 
 
-def admit(resource: Resource, obj: Obj, store: Store) -> None:
-    """Completes a new pod, in place. Raises Refusal (403) where it names what is not there; other kinds pass."""
-    if resource.key != "pods":
+def complete(resource: Resource, obj: Obj, live: Obj | None, store: Store) -> None:
+    """Completes a new pod, in place. Raises Refusal (403) where it names what is not there; everything else passes."""
+    if resource.key != "pods" or live is not None:
         return
     namespace, spec = obj["metadata"]["namespace"], obj["spec"]
     for field, key, words in NAMED:
@@ -28,8 +28,19 @@ def admit(resource: Resource, obj: Obj, store: Store) -> None:
             why = words.format(name=name, at=f"{home}/{name}")
             raise refusals.forbidden(resource.plural, resource.group, obj["metadata"]["name"], why)
     _prioritise(spec, store)
+    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    for container in containers:
+        if limits := container["resources"].get("limits"):  # who limits without a request asks for as much
+            container["resources"]["requests"] = limits | container["resources"].get("requests", {})
     for limit_range in store.objects("limitranges", namespace):
-        _limit(spec, limit_range)
+        _limit(containers, limit_range)
+
+
+def approve(resource: Resource, obj: Obj, live: Obj | None, subresource: str, store: Store) -> None:
+    """The last word on a valid object. Raises Refusal: 500 of a webhook, 403 of a quota."""
+    webhooks.ask(resource, obj, "CREATE" if live is None else "UPDATE", subresource, store)
+    if live is None:
+        quotas.charge(resource, obj, store)
 
 
 def _prioritise(spec: Obj, store: Store) -> None:
@@ -40,10 +51,10 @@ def _prioritise(spec: Obj, store: Store) -> None:
         spec["priorityClassName"] = chosen["metadata"]["name"]
 
 
-def _limit(spec: Obj, limit_range: Obj) -> None:
+def _limit(containers: list[Obj], limit_range: Obj) -> None:
     """A LimitRange's defaults for containers that do not say what they need; its bounds are not enforced."""
     limits = [one for one in limit_range["spec"].get("limits") or () if one["type"] == "Container"]
-    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
+    for container in containers:
         for limit in limits:
             for kind, default in (("limits", "default"), ("requests", "defaultRequest")):
                 if limit.get(default):

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from relight.local.cluster import addresses, admission, deleting, fields, quotas, refusals, rules, writing
+from relight.local.cluster import addresses, admission, deleting, fields, refusals, rules, writing
 from relight.local.cluster.defaults import complete
 from relight.local.cluster.deleting import awaits_other
 from relight.local.cluster.kinds import Kinds, Resource
@@ -112,14 +112,12 @@ class Api:
         complete(resource.key, new, live, self.store)
         if resource.custom:
             defaulted(new, resource.schema)
-        if live is None:
-            admission.admit(resource, new, self.store)
+        admission.complete(resource, new, live, self.store)
         causes = [*check(new, resource.schema).causes, *rules.faults(resource, new, live)]
         causes += addresses.faults(resource.key, new, self.store)
         if causes:
             raise refusals.invalid(resource.kind, resource.group, new["metadata"]["name"], writing.distinct(causes))
-        if live is None:
-            quotas.charge(resource, new, self.store)
+        admission.approve(resource, new, live, options.subresource, self.store)
         self._count(resource, live, new)
         if options.manager:
             managers = managers if managers is not None else self._updated(resource, live, new, options)
