@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Journal:
     def __init__(self, store: Store, directory: Path) -> None:
         self.store, self.snapshot, self.changes = store, directory / "objects.json", directory / "changes.jsonl"
-        self.file = -1
+        self.file, self.size = -1, 0
 
     def open(self) -> None:
         """Takes over what is kept, and from now on keeps every change. The resource versions go on from there."""
@@ -50,7 +50,7 @@ class Journal:
         part.replace(self.snapshot)
         if self.file >= 0:
             os.close(self.file)
-        self.file = os.open(self.changes, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        self.file, self.size = os.open(self.changes, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 0
 
     def _read(self) -> Iterator[dict[str, Any]]:
         for line in self.changes.read_bytes().splitlines() if self.changes.exists() else ():
@@ -62,8 +62,8 @@ class Journal:
     def _write(self, event: Event) -> None:
         row = {"version": event.version, "type": event.type, "key": event.key, "object": event.object}
         try:
-            os.write(self.file, msgspec.json.encode(row) + b"\n")
-            if os.fstat(self.file).st_size > LARGEST:
+            self.size += os.write(self.file, msgspec.json.encode(row) + b"\n")
+            if self.size > LARGEST:
                 self.settle()
         except OSError as error:
             log.error("a change of %s is not kept: %s", event.key, error)
