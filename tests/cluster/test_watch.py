@@ -54,7 +54,7 @@ def test_a_watch_of_one_name_hears_of_no_other(kube: Kube, namespace: str) -> No
 def test_a_watch_from_long_ago_is_told_to_list_again(kube: Kube, namespace: str) -> None:
     """What a real cluster remembers depends on its age and load; this one's memory begins when it starts."""
     path = f"/api/v1/namespaces/{namespace}/configmaps?watch=1&timeoutSeconds=2&resourceVersion=1"
-    event = kube.call("get", path)
+    (event,) = kube.watched(path)
     assert event["type"] == "ERROR"
     assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
     assert "too old resource version" in event["object"]["message"]
@@ -64,6 +64,6 @@ def test_a_quiet_watch_says_how_far_it_has_seen(kube: Kube, namespace: str) -> N
     made = kube.create(config_map(namespace, "one"))
     version = made["metadata"]["resourceVersion"]
     path = f"/api/v1/namespaces/{namespace}/configmaps?watch=1&timeoutSeconds=4&allowWatchBookmarks=true"
-    event = kube.call("get", f"{path}&resourceVersion={version}")
+    event = kube.watched(f"{path}&resourceVersion={version}")[-1]
     assert event["type"] == "BOOKMARK" and event["object"]["kind"] == "ConfigMap"
     assert int(event["object"]["metadata"]["resourceVersion"]) >= int(version)
