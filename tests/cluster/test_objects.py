@@ -243,3 +243,23 @@ def test_events_are_found_by_what_they_are_about(kube: Kube, namespace: str) -> 
         kube.create({"apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": involved, "reason": "Told"})
     found = kube.list("Event", namespace, field_selector="involvedObject.name=two,reason=Told")
     assert [one["metadata"]["name"] for one in found] == ["two.1"]
+
+
+def test_what_a_manifest_does_not_say_is_filled_in(kube: Kube, namespace: str) -> None:
+    """So that an object read back from one cluster is the same as the one applied to another."""
+    body = deployment(namespace, "web", replicas=0, image="busybox", readinessProbe={"httpGet": {"port": 80}})
+    body["spec"]["template"]["spec"] |= {
+        "serviceAccountName": "default",
+        "volumes": [{"name": "me", "downwardAPI": {"items": [{"path": "a", "fieldRef": {"fieldPath": "metadata.name"}}]}}],
+    }
+    spec = kube.create(body)["spec"]
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
+    template = spec["template"]["spec"]
+    assert template["containers"][0]["imagePullPolicy"] == "Always", "no tag: the image may have changed"
+    assert template["containers"][0]["readinessProbe"]["httpGet"] == {"port": 80, "path": "/", "scheme": "HTTP"}
+    assert template["serviceAccount"] == "default"
+    field = {"apiVersion": "v1", "fieldPath": "metadata.name"}
+    assert template["volumes"][0]["downwardAPI"] == {"defaultMode": 420, "items": [{"path": "a", "fieldRef": field}]}
+    body["metadata"]["name"] = "other"
+    body["spec"]["strategy"] = {"type": "Recreate"}
+    assert kube.create(body)["spec"]["strategy"] == {"type": "Recreate"}

@@ -8,6 +8,8 @@ from relight.local.cluster.store import Store, copy
 
 Obj = dict[str, Any]
 PRIORITIES = "priorityclasses.scheduling.k8s.io"
+OUTAGES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+OUTAGE = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
 # What a pod's spec names by a field, and what the API says where that is not there.
 NAMED = (
     ("serviceAccountName", "serviceaccounts", 'error looking up service account {at}: serviceaccount "{name}" not found'),
@@ -28,6 +30,7 @@ def complete(resource: Resource, obj: Obj, live: Obj | None, store: Store) -> No
             why = words.format(name=name, at=f"{home}/{name}")
             raise refusals.forbidden(resource.plural, resource.group, obj["metadata"]["name"], why)
     _prioritise(spec, store)
+    _tolerate(spec)
     containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
     for container in containers:
         if limits := container["resources"].get("limits"):  # who limits without a request asks for as much
@@ -49,6 +52,15 @@ def _prioritise(spec: Obj, store: Store) -> None:
     spec["priority"] = chosen["value"] if chosen else 0
     if chosen:
         spec["priorityClassName"] = chosen["metadata"]["name"]
+
+
+def _tolerate(spec: Obj) -> None:
+    """A pod outlives its node's absence for five minutes, unless it says something else."""
+    given = spec.get("tolerations") or []
+    known = {one.get("key") for one in given}
+    more = [{"key": key, **OUTAGE} for key in OUTAGES if key not in known and None not in known]
+    if more:
+        spec["tolerations"] = [*given, *more]
 
 
 def _limit(containers: list[Obj], limit_range: Obj) -> None:
