@@ -63,6 +63,7 @@ class Process:
         """The exit code as Kubernetes reports it: 128 + the signal's number for a process that was killed."""
         code = await self.process.wait()
         self._sweep()
+        await self._emptied()
         return code if code >= 0 else 128 - code
 
     async def stop(self, grace: float) -> int:
@@ -70,10 +71,18 @@ class Process:
             self._ask()
             await self._over(grace)
         if self.process.returncode is None:
-            self.process.send_signal(self.last_word)
+            with contextlib.suppress(ProcessLookupError):  # the first process goes when all others have, and ours after it
+                os.kill(self.init or self.process.pid, self.last_word)
             await self._over(SWEEP_SECONDS)
         self._sweep()
         return await self.wait()
+
+    async def _emptied(self) -> None:
+        """Waits for the sandbox's first process, which goes when all others have: bubblewrap itself may go before it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_SECONDS):
+                while self.init and _alive(self.init):
+                    await asyncio.sleep(0.005)
 
     async def _over(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -96,3 +105,11 @@ class Process:
             return [int(pid) for pid in Path(f"/proc/{self.init}/task/{self.init}/children").read_text("ascii").split()]
         except OSError:
             return []
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
