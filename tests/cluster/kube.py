@@ -67,6 +67,11 @@ class Kube:
         text = answer.data.decode()
         return json.loads(text) if text.startswith("{") else text
 
+    def watched(self, path: str) -> tuple[Obj, ...]:
+        """Every event of a watch, bookmarks and errors included, until its timeout."""
+        answer = self.dynamic.request("get", path, serialize=False)
+        return tuple(json.loads(line) for line in answer.data.splitlines())
+
     def log(self, pod: Obj, query: str = "") -> str:
         meta = pod["metadata"]
         return str(self.call("get", f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/log{query}"))

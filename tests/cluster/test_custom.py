@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes.dynamic.exceptions import ConflictError, NotFoundError, UnprocessibleEntityError
+from kubernetes.dynamic.exceptions import (
+    BadRequestError,
+    ConflictError,
+    DynamicApiError,
+    NotFoundError,
+    UnprocessibleEntityError,
+)
 
 from tests.cluster.kube import Kube, condition, status_of
 from tests.support import eventually
@@ -159,3 +165,50 @@ def test_its_objects_go_with_the_definition(kube: Kube, namespace: str, group: s
     eventually(lambda: condition(kube.get(definition), "Established") == "True", "it is established again")
     eventually(lambda: not unserved(), "it is served again")
     assert kube.call("get", widgets(group, namespace))["items"] == []
+
+
+def test_what_its_schema_does_not_know_is_dropped(kube: Kube, namespace: str, group: str) -> None:
+    made = kube.call("post", widgets(group, namespace), widget(group, unheard="x") | {"stray": 1})
+    assert made["spec"] == {"size": 1, "flavour": "plain"} and "stray" not in made
+
+
+def test_a_strategic_patch_is_none_for_it(kube: Kube, namespace: str, group: str) -> None:
+    kube.call("post", widgets(group, namespace), widget(group))
+    where = f"{widgets(group, namespace)}/one"
+    with pytest.raises(DynamicApiError) as error:
+        kube.call("patch", where, {"spec": {"size": 2}}, content_type="application/strategic-merge-patch+json")
+    assert error.value.status == 415
+
+
+def test_its_fields_are_selected_by_name_only(kube: Kube, namespace: str, group: str) -> None:
+    kube.call("post", widgets(group, namespace), widget(group))
+    found = kube.call("get", f"{widgets(group, namespace)}?fieldSelector=metadata.name%3Done")
+    assert [one["metadata"]["name"] for one in found["items"]] == ["one"]
+    with pytest.raises(BadRequestError):
+        kube.call("get", f"{widgets(group, namespace)}?fieldSelector=spec.size%3D1")
+
+
+def test_one_object_is_served_in_each_of_its_versions(kube: Kube, namespace: str, group: str) -> None:
+    definition = kube.get(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"widgets.{group}"},
+        }
+    )
+    old = definition["spec"]["versions"][0] | {"name": "v1beta1", "storage": False}
+    versions = [*definition["spec"]["versions"], old]
+    kube.patch(definition, {"spec": {"versions": versions}}, "merge")
+    made = kube.call("post", widgets(group, namespace), widget(group))
+    where = f"/apis/{group}/v1beta1/namespaces/{namespace}/widgets/one"
+
+    def served() -> Obj | None:
+        try:
+            return dict(kube.call("get", where))
+        except NotFoundError:
+            return None
+
+    found = eventually(served, "the older version is served")
+    assert found["apiVersion"] == f"{group}/v1beta1" and found["metadata"]["uid"] == made["metadata"]["uid"]
+    group_found = kube.call("get", f"/apis/{group}")
+    assert group_found["preferredVersion"]["version"] == "v1", "the stable version is preferred"

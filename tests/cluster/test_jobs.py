@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from tests.cluster.kube import Kube, condition, config_map, job, pod, secret
 from tests.support import eventually
 
 Obj = dict[str, Any]
+pytestmark = pytest.mark.usefixtures("needs_nodes")
 
 
 def finished(kube: Kube, made: Obj) -> Obj:

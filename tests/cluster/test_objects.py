@@ -200,12 +200,6 @@ def test_an_immutable_config_map_stays_as_it_is(kube: Kube, namespace: str) -> N
         kube.patch(made, {"data": {"a": "2"}}, "merge")
 
 
-def test_plain_secret_text_is_stored_encoded(kube: Kube, namespace: str) -> None:
-    meta = {"name": "key", "namespace": namespace}
-    made = kube.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"token": "abc"}})
-    assert made["data"] == {"token": "YWJj"} and made["type"] == "Opaque" and "stringData" not in made
-
-
 def test_a_rehearsed_creation_leaves_nothing(kube: Kube, namespace: str) -> None:
     made = kube.create(config_map(namespace, a="1"), dry_run="All")
     assert made["data"] == {"a": "1"}
@@ -231,6 +225,10 @@ def test_a_workload_is_scaled_through_its_scale(kube: Kube, namespace: str) -> N
     eventually(lambda: kube.list("Pod", namespace), "the scaled deployment has a pod")
 
 
-def test_each_namespace_has_its_default_account(kube: Kube, namespace: str) -> None:
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
-    eventually(lambda: not kube.gone(account), "the default service account")
+def test_events_are_found_by_what_they_are_about(kube: Kube, namespace: str) -> None:
+    for name in ("one", "two"):
+        involved = {"kind": "ConfigMap", "apiVersion": "v1", "name": name, "namespace": namespace}
+        meta = {"name": f"{name}.1", "namespace": namespace}
+        kube.create({"apiVersion": "v1", "kind": "Event", "metadata": meta, "involvedObject": involved, "reason": "Told"})
+    found = kube.list("Event", namespace, field_selector="involvedObject.name=two,reason=Told")
+    assert [one["metadata"]["name"] for one in found] == ["two.1"]

@@ -4,8 +4,9 @@ import uuid
 from typing import Any
 
 import pytest
+from kubernetes.dynamic.exceptions import UnprocessibleEntityError
 
-from tests.cluster.kube import Kube, config_map, job, pod, secret
+from tests.cluster.kube import Kube, config_map, job, pod, secret, status_of
 from tests.cluster.test_jobs import finished
 from tests.support import eventually
 
@@ -84,6 +85,35 @@ def test_a_reservation_of_another_storage_class_does_not_bind(kube: Kube, namesp
     assert phase(kube, made) == "Pending" and phase(kube, bound) == "Pending"
 
 
+def test_a_volume_of_a_claim_of_another_time_is_not_bound(kube: Kube, namespace: str, kubeconfig: Any) -> None:
+    """A claimRef with the uid of a claim that is gone: what a volume copied from another cluster brings along."""
+    body = reserved(namespace, kubeconfig)
+    body["spec"]["claimRef"]["uid"] = str(uuid.uuid4())
+    kube.create(body)
+    made = kube.create(claim(namespace, storageClassName="restored"))
+    eventually(lambda: phase(kube, body) == "Released", "the volume is released")
+    assert phase(kube, made) == "Pending"
+    kube.delete(body)
+
+
+def test_a_kept_volume_is_released_when_its_claim_goes(kube: Kube, namespace: str, volume: Obj) -> None:
+    made = kube.create(claim(namespace, storageClassName="restored"))
+    eventually(lambda: phase(kube, made) == "Bound" and phase(kube, volume) == "Bound", "both are bound")
+    kube.delete(made)
+    eventually(lambda: kube.gone(made), "the claim is gone")
+    eventually(lambda: phase(kube, volume) == "Released", "the volume is released")
+    again = kube.create(claim(namespace, storageClassName="restored"))
+    kube.patch(volume, {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}, "merge")
+    eventually(lambda: phase(kube, again) == "Bound", "freed of the old claim's uid, it is bound to the new one")
+
+
+def test_a_volumes_source_cannot_be_changed(kube: Kube, volume: Obj) -> None:
+    with pytest.raises(UnprocessibleEntityError) as error:
+        kube.patch(volume, {"spec": {"hostPath": {"path": "/elsewhere"}}}, "merge")
+    assert "is immutable after creation" in status_of(error)["message"]
+
+
+@pytest.mark.usefixtures("needs_nodes")
 def test_what_a_job_writes_is_there_for_the_next(kube: Kube, namespace: str) -> None:
     kube.create(claim(namespace))
     options = mounted("/data/inner", persistentVolumeClaim={"claimName": "state"})
@@ -93,6 +123,7 @@ def test_what_a_job_writes_is_there_for_the_next(kube: Kube, namespace: str) -> 
     assert kube.log(reader) == "kept\n"
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_claim_in_use_is_not_deleted_under_its_pod(kube: Kube, namespace: str) -> None:
     made = kube.create(claim(namespace))
     user = kube.create(pod(namespace, "user", "sleep 100", **mounted("/data", persistentVolumeClaim={"claimName": "state"})))
@@ -103,6 +134,7 @@ def test_a_claim_in_use_is_not_deleted_under_its_pod(kube: Kube, namespace: str)
     eventually(lambda: kube.gone(made), "the claim goes once its pod has gone")
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_pod_waits_for_its_claim(kube: Kube, namespace: str) -> None:
     made = kube.create(pod(namespace, "one", "echo ran", **mounted("/data", persistentVolumeClaim={"claimName": "state"})))
     eventually(lambda: kube.get(made).get("status", {}).get("conditions"), "the pod says why it waits")

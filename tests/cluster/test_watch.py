@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from tests.cluster.kube import Kube, config_map
 
 
@@ -46,3 +48,22 @@ def test_a_watch_of_one_name_hears_of_no_other(kube: Kube, namespace: str) -> No
     kube.create(config_map(namespace, "one"))
     kube.create(config_map(namespace, "two"))
     assert list(kube.events(kube.kind("ConfigMap"), namespace, name="two", timeout=1)) == [("ADDED", "two")]
+
+
+@pytest.mark.usefixtures("emulated")
+def test_a_watch_from_long_ago_is_told_to_list_again(kube: Kube, namespace: str) -> None:
+    """What a real cluster remembers depends on its age and load; this one's memory begins when it starts."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps?watch=1&timeoutSeconds=2&resourceVersion=1"
+    (event,) = kube.watched(path)
+    assert event["type"] == "ERROR"
+    assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
+    assert "too old resource version" in event["object"]["message"]
+
+
+def test_a_quiet_watch_says_how_far_it_has_seen(kube: Kube, namespace: str) -> None:
+    made = kube.create(config_map(namespace, "one"))
+    version = made["metadata"]["resourceVersion"]
+    path = f"/api/v1/namespaces/{namespace}/configmaps?watch=1&timeoutSeconds=4&allowWatchBookmarks=true"
+    event = kube.watched(f"{path}&resourceVersion={version}")[-1]
+    assert event["type"] == "BOOKMARK" and event["object"]["kind"] == "ConfigMap"
+    assert int(event["object"]["metadata"]["resourceVersion"]) >= int(version)

@@ -26,6 +26,7 @@ def available(kube: Kube, made: Obj, replicas: int = 1) -> Obj:
     )
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_deployment_becomes_available(kube: Kube, namespace: str) -> None:
     done = available(kube, kube.create(deployment(namespace, "web", replicas=2)), 2)
     assert condition(done, "Available") == "True" and condition(done, "Progressing") == "True"
@@ -37,6 +38,7 @@ def test_a_deployment_becomes_available(kube: Kube, namespace: str) -> None:
     }
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_deployment_that_crashes_is_not_available(kube: Kube, namespace: str) -> None:
     made = kube.create(deployment(namespace, "web", command=["sh", "-c", "exit 1"]))
 
@@ -49,6 +51,7 @@ def test_a_deployment_that_crashes_is_not_available(kube: Kube, namespace: str) 
     eventually(lambda: condition(kube.get(made), "Available") == "False", "the deployment says that it is not available")
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_new_template_rolls_over(kube: Kube, namespace: str) -> None:
     made = available(kube, kube.create(deployment(namespace, "web")))
     (old,) = kube.list("Pod", namespace)
@@ -63,12 +66,14 @@ def test_a_new_template_rolls_over(kube: Kube, namespace: str) -> None:
     assert len(kube.list("ReplicaSet", namespace, "apps/v1")) == 2
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_deployment_scaled_to_zero_has_no_pods(kube: Kube, namespace: str) -> None:
     made = available(kube, kube.create(deployment(namespace, "web")))
     kube.patch(made, {"spec": {"replicas": 0}}, "merge")
     eventually(lambda: not kube.list("Pod", namespace), "its pods are gone")
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_lost_pod_is_replaced(kube: Kube, namespace: str) -> None:
     made = available(kube, kube.create(deployment(namespace, "web")))
     (lost,) = kube.list("Pod", namespace)
@@ -105,6 +110,7 @@ def test_a_service_without_ready_pods_answers_503(kube: Kube, namespace: str) ->
     assert error.value.status == 503 and "no endpoints available" in status_of(error)["message"]
 
 
+@pytest.mark.usefixtures("needs_nodes")
 @pytest.mark.parametrize(
     "probe",
     [
@@ -126,6 +132,7 @@ def test_a_pod_whose_probe_fails_runs_but_is_not_ready(kube: Kube, namespace: st
     assert only["status"]["phase"] == "Running" and condition(only, "Ready") == "False"
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_stateful_set_starts_in_order_with_claims_of_its_own(kube: Kube, namespace: str) -> None:
     body = deployment(namespace, "db", replicas=2) | {"kind": "StatefulSet"}
     template = {
@@ -144,6 +151,7 @@ def test_a_stateful_set_starts_in_order_with_claims_of_its_own(kube: Kube, names
     assert {one["status"]["phase"] for one in claims} == {"Bound"}
 
 
+@pytest.mark.usefixtures("needs_nodes")
 def test_a_daemon_set_runs_on_every_node(kube: Kube, namespace: str) -> None:
     body = deployment(namespace, "agent") | {"kind": "DaemonSet"}
     del body["spec"]["replicas"]

@@ -4,14 +4,14 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from relight.local.cluster import deleting, fields, refusals, rules, writing
+from relight.local.cluster import addresses, admission, deleting, fields, refusals, rules, writing
 from relight.local.cluster.defaults import complete
 from relight.local.cluster.deleting import awaits_other
 from relight.local.cluster.kinds import Kinds, Resource
 from relight.local.cluster.options import BY_DEFAULT, INTERNAL, Deletion, Options, now, suffix
-from relight.local.cluster.patches import APPLY_PATCH, patched
+from relight.local.cluster.patches import APPLY_PATCH, KINDS, STRATEGIC_PATCH, patched
 from relight.local.cluster.schema import check, defaulted, pruned
-from relight.local.cluster.store import Store, copy
+from relight.local.cluster.store import Store
 
 Obj = dict[str, Any]
 SYSTEM_FIELDS = (
@@ -65,13 +65,17 @@ class Api:
             return self._apply(resource, namespace, name, live, patch, options)
         if live is None:
             raise refusals.not_found(resource.plural, resource.group, name)
-        return self._write(resource, namespace, live, patched(live, patch, kind, resource.schema), options)
+        if resource.custom and kind == STRATEGIC_PATCH:
+            raise refusals.unsupported_media(kind, ", ".join(one for one in KINDS if one != kind))
+        wanted = patched(live, patch, kind, resource.schema)
+        _same(resource, live, wanted)
+        return self._write(resource, namespace, live, wanted, options)
 
     def _apply(self, resource: Resource, namespace: str, name: str, live: Obj | None, config: Obj, options: Options) -> Obj:
         if not options.manager:
             cause = refusals.Cause("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")
             raise refusals.invalid("PatchOptions", "meta.k8s.io", "", [cause])
-        config = copy(config)
+        config = pruned(config, None)
         meta = config.setdefault("metadata", {})
         if meta.get("managedFields"):
             raise refusals.bad_request("metadata.managedFields must be nil")
@@ -79,6 +83,7 @@ class Api:
             raise refusals.bad_request(
                 f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
             )
+        _same(resource, live, config)
         self._typed(resource, config, namespace, name)
         config = pruned(config, resource.schema)
         who = fields.Manager(options.manager, "Apply", resource.api_version, options.subresource, now())
@@ -87,8 +92,9 @@ class Api:
 
     def _typed(self, resource: Resource, config: Obj, namespace: str, name: str) -> None:
         found = check(config, resource.schema)
-        if found.unknown or found.mistyped:
-            why = f".{found.unknown[0]}: field not declared in schema" if found.unknown else f".{found.mistyped[0]}"
+        twice = writing.given_twice(config, resource.schema)
+        if found.unknown or found.mistyped or twice:
+            why = f".{found.unknown[0]}: field not declared in schema" if found.unknown else twice or f".{found.mistyped[0]}"
             shown = f"{namespace}/{name}; {resource.api_version}, Kind={resource.kind}"
             raise refusals.Refusal(500, "", f"failed to create typed patch object ({shown}): {why}")
 
@@ -106,11 +112,12 @@ class Api:
         complete(resource.key, new, live, self.store)
         if resource.custom:
             defaulted(new, resource.schema)
-        if resource.key == "pods" and live is None:
-            self._account(resource, namespace, new)
+        admission.complete(resource, new, live, self.store)
         causes = [*check(new, resource.schema).causes, *rules.faults(resource, new, live)]
+        causes += addresses.faults(resource.key, new, self.store)
         if causes:
             raise refusals.invalid(resource.kind, resource.group, new["metadata"]["name"], writing.distinct(causes))
+        admission.approve(resource, new, live, options.subresource, self.store)
         self._count(resource, live, new)
         if options.manager:
             managers = managers if managers is not None else self._updated(resource, live, new, options)
@@ -135,6 +142,8 @@ class Api:
             raise refusals.invalid(resource.kind, resource.group, str((body.get("metadata") or {}).get("name", "")), causes)
         if found.mistyped:
             raise refusals.bad_request(f"{version}: json: cannot unmarshal {found.mistyped[0]}")
+        if found.malformed:
+            raise refusals.bad_request(f"{version}: {found.malformed[0]}")
         if found.unknown and options.validation == "Strict":
             said = ", ".join(f'unknown field "{path}"' for path in found.unknown)
             raise refusals.bad_request(f"{version}: strict decoding error: {said}")
@@ -171,12 +180,6 @@ class Api:
         if creating and home["metadata"].get("deletionTimestamp"):
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
             raise refusals.forbidden(resource.plural, resource.group, name, why)
-
-    def _account(self, resource: Resource, namespace: str, pod: Obj) -> None:
-        account = pod["spec"]["serviceAccountName"]
-        if self.store.get("serviceaccounts", namespace, account) is None:
-            why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
-            raise refusals.forbidden(resource.plural, resource.group, pod["metadata"]["name"], why)
 
     def _unmoved(self, resource: Resource, live: Obj, meta: Obj) -> None:
         """Refuses a write that was made for another version, or another object of the same name."""
@@ -229,3 +232,15 @@ class Api:
         if resource.key == "namespaces":
             marked["status"] = {"phase": "Terminating"}
         return self.set_metadata(resource.key, marked, **changes), False
+
+
+def _same(resource: Resource, live: Obj | None, wanted: Obj) -> None:
+    """Refuses a patch that was made for another object of the same name."""
+    meta = wanted.get("metadata") or {}
+    given, name = meta.get("uid"), meta.get("name", "")
+    if given and live is None:
+        why = f"uid mismatch: the provided object specified uid {given}, and no existing object was found"
+        raise refusals.conflict(resource.plural, resource.group, name, why)
+    if given and live is not None and given != live["metadata"]["uid"]:
+        cause = refusals.invalid_value("metadata.uid", given, "field is immutable")
+        raise refusals.invalid(resource.kind, resource.group, name, [cause])

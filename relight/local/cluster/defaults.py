@@ -3,20 +3,24 @@
 from base64 import b64encode
 from typing import Any
 
+from relight.local.cluster import addresses
 from relight.local.cluster.store import Store, copy
 
 Obj = dict[str, Any]
 
+HTTP_GET: Obj = {"httpGet?": {"path": "/", "scheme": "HTTP"}}
+PROBE: Obj = HTTP_GET | {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+FIELDS: Obj = {"items": {"*": {"fieldRef?": {"apiVersion": "v1"}}}}
 CONTAINER: Obj = {
-    "imagePullPolicy": "IfNotPresent",
     "resources": {},
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
     "ports": {"*": {"protocol": "TCP"}},
     "env": {"*": {"valueFrom?": {"fieldRef?": {"apiVersion": "v1"}}}},
-    "readinessProbe?": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
-    "livenessProbe?": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
-    "startupProbe?": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
+    "readinessProbe?": PROBE,
+    "livenessProbe?": PROBE,
+    "startupProbe?": PROBE,
+    "lifecycle?": {"preStop?": HTTP_GET, "postStart?": HTTP_GET},
 }
 POD: Obj = {
     "restartPolicy": "Always",
@@ -31,7 +35,11 @@ POD: Obj = {
             "secret?": {"defaultMode": 420},
             "configMap?": {"defaultMode": 420},
             "hostPath?": {"type": ""},
-            "projected?": {"defaultMode": 420},
+            "downwardAPI?": {"defaultMode": 420} | FIELDS,
+            "projected?": {
+                "defaultMode": 420,
+                "sources": {"*": {"serviceAccountToken?": {"expirationSeconds": 3600}, "downwardAPI?": FIELDS}},
+            },
         }
     },
 }
@@ -45,6 +53,16 @@ JOB: Obj = {
     "template": {"spec": POD},
 }
 ROLLING = {"type": "RollingUpdate"}
+PEERS = {"*": {"ports": {"*": {"protocol": "TCP"}}}}
+WEBHOOK: Obj = {
+    "clientConfig?": {"service?": {"port": 443}},
+    "failurePolicy": "Fail",
+    "matchPolicy": "Equivalent",
+    "namespaceSelector": {},
+    "objectSelector": {},
+    "timeoutSeconds": 10,
+    "rules": {"*": {"scope": "*"}},
+}
 
 DEFAULTS: dict[str, Obj] = {
     "pods": {
@@ -104,7 +122,26 @@ DEFAULTS: dict[str, Obj] = {
     "namespaces": {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}},
     "storageclasses.storage.k8s.io": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     "customresourcedefinitions.apiextensions.k8s.io": {"spec": {"conversion": {"strategy": "None"}}},
-    "networkpolicies.networking.k8s.io": {"spec": {"policyTypes": ["Ingress"]}},
+    "networkpolicies.networking.k8s.io": {"spec": {"policyTypes": ["Ingress"], "ingress": PEERS, "egress": PEERS}},
+    "priorityclasses.scheduling.k8s.io": {"preemptionPolicy": "PreemptLowerPriority"},
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": {
+        "webhooks": {"*": WEBHOOK | {"reinvocationPolicy": "Never"}}
+    },
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": {"webhooks": {"*": WEBHOOK}},
+}
+# Where a kind keeps its pods' spec.
+POD_SPECS = {
+    "pods": "spec",
+    "cronjobs.batch": "spec.jobTemplate.spec.template.spec",
+    **dict.fromkeys(
+        ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"), "spec.template.spec"
+    ),
+}
+# A rollout's field, and its defaults where its type is RollingUpdate.
+ROLLOUTS: dict[str, tuple[str, Obj]] = {
+    "deployments.apps": ("strategy", {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}),
+    "statefulsets.apps": ("updateStrategy", {"rollingUpdate": {"partition": 0}}),
+    "daemonsets.apps": ("updateStrategy", {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
 }
 PROTECTED = {
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",
@@ -145,8 +182,12 @@ def complete(key: str, obj: Obj, live: Obj | None, store: Store) -> None:
     if key == "networkpolicies.networking.k8s.io" and "egress" in obj.get("spec", {}):
         obj["spec"].setdefault("policyTypes", ["Ingress", "Egress"])
     fill(obj, DEFAULTS.get(key, {}))
+    if key in POD_SPECS:
+        _complete_pod(obj, POD_SPECS[key])
+    if key in ROLLOUTS and obj["spec"][ROLLOUTS[key][0]]["type"] == "RollingUpdate":
+        fill(obj["spec"][ROLLOUTS[key][0]], ROLLOUTS[key][1])
     if key == "services":
-        _complete_service(obj["spec"], live, store)
+        addresses.complete(obj["spec"], live, store)
     elif key == "secrets" and "stringData" in obj:
         _encode_strings(obj)
     elif key == "jobs.batch" and live is None:
@@ -157,6 +198,18 @@ def complete(key: str, obj: Obj, live: Obj | None, store: Store) -> None:
         obj["metadata"].setdefault("finalizers", [])
         if PROTECTED[key] not in obj["metadata"]["finalizers"]:
             obj["metadata"]["finalizers"].append(PROTECTED[key])
+
+
+def _complete_pod(obj: Obj, path: str) -> None:
+    spec = obj
+    for part in path.split("."):
+        spec = spec.get(part) or {}
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        name = str(container.get("image", "")).rpartition("/")[2]
+        always = "@" not in name and (":" not in name or name.endswith(":latest"))
+        container.setdefault("imagePullPolicy", "Always" if always else "IfNotPresent")
+    if spec.get("serviceAccountName"):
+        spec["serviceAccount"] = spec["serviceAccountName"]
 
 
 def _select_pods(job: Obj) -> None:
@@ -183,30 +236,3 @@ def _default_class(spec: Obj, store: Store) -> None:
     ]
     if classes and "storageClassName" not in spec:
         spec["storageClassName"] = classes[0]["metadata"]["name"]
-
-
-def _complete_service(spec: Obj, live: Obj | None, store: Store) -> None:
-    was = (live or {}).get("spec", {})
-    for port in spec.get("ports") or ():
-        port.setdefault("targetPort", port["port"])
-    if spec["type"] == "ExternalName":
-        return
-    if not spec.get("clusterIP"):
-        spec["clusterIP"] = was.get("clusterIP") or _free_address(store)
-    spec["clusterIPs"] = [spec["clusterIP"]]
-    if spec["type"] in ("NodePort", "LoadBalancer"):
-        taken = {port.get("nodePort") for one in store.objects("services") for port in one["spec"].get("ports") or ()}
-        free = (number for number in range(30_000, 32_768) if number not in taken)
-        for port in spec.get("ports") or ():
-            if not port.get("nodePort"):
-                port["nodePort"] = next(free)
-        spec.setdefault("externalTrafficPolicy", "Cluster")
-    if spec["type"] == "LoadBalancer":
-        spec.setdefault("allocateLoadBalancerNodePorts", True)
-
-
-def _free_address(store: Store) -> str:
-    """The next free service address, in k3s's own range."""
-    taken = {one["spec"].get("clusterIP") for one in store.objects("services")}
-    numbers = range(1 + len(taken), 65_535)
-    return next(text for number in numbers if (text := f"10.43.{number // 256}.{number % 256}") not in taken)

@@ -9,6 +9,10 @@ from relight.local.cluster.options import Deletion, now
 Obj = dict[str, Any]
 # Deleting through the API leaves these kinds' dependents, unless a policy is given (a Job's pods outlive it!).
 ORPHANS_BY_DEFAULT = {"jobs.batch", "replicationcontrollers"}
+WHY = {
+    "UID": "The object might have been deleted and then recreated",
+    "ResourceVersion": "The object might have been modified",
+}
 PERMANENT = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
 
@@ -32,9 +36,9 @@ def _may_go(resource: Resource, live: Obj, how: Deletion) -> None:
     meta = live["metadata"]
     if resource.key == "namespaces" and meta["name"] in PERMANENT:
         raise refusals.forbidden("namespaces", "", meta["name"], "this namespace may not be deleted")
-    for wanted, field in ((how.uid, "uid"), (how.version, "resourceVersion")):
-        if wanted and wanted != meta[field]:
-            why = f"Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {meta[field]}"
+    for what, wanted, found in (("UID", how.uid, meta["uid"]), ("ResourceVersion", how.version, meta["resourceVersion"])):
+        if wanted and wanted != found:
+            why = f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). {WHY[what]}"
             raise refusals.conflict(resource.plural, resource.group, meta["name"], why)
 
 

@@ -22,7 +22,7 @@ SYSTEM = "name namespace uid resourceVersion generation creationTimestamp deleti
 UNOWNED = {("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in SYSTEM.split())}
 
 
-def _json(value: Any) -> str:
+def text_of(value: Any) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
 
@@ -34,11 +34,11 @@ def _leaves(value: Any, schema: Schema, at: Path) -> Iterator[tuple[Path, Any]]:
             yield from _leaves(part, schema.child(name) or ANY, (*at, f"f:{name}"))
     elif schema.keys and schema.items:
         for item in value:
-            step = (*at, f"k:{_json(schema.key_of(item))}")
+            step = (*at, f"k:{text_of(schema.key_of(item))}")
             yield step, ITEM
             yield from _leaves(item, schema.items, step)
     elif schema.is_set:
-        yield from (((*at, f"v:{_json(item)}"), item) for item in value)
+        yield from (((*at, f"v:{text_of(item)}"), item) for item in value)
     else:
         yield at, value
 
@@ -177,7 +177,7 @@ def shown(path: Path) -> str:
     for step in path:
         kind, _, name = step.partition(":")
         if kind == "k":
-            said += "[" + ",".join(f"{key}={_json(value)}" for key, value in msgspec.json.decode(name).items()) + "]"
+            said += "[" + ",".join(f"{key}={text_of(value)}" for key, value in msgspec.json.decode(name).items()) + "]"
         else:
             said += f".{name}" if kind == "f" else f"[={name}]"
     return said
@@ -200,8 +200,8 @@ def merge(live: Any, config: Any, schema: Schema) -> Any:
 
 
 def _merge_items(live: list[Any], config: list[Any], schema: Schema, item_schema: Schema) -> list[Any]:
-    by_key = {_json(schema.key_of(item)): item for item in live}
-    wanted = {_json(schema.key_of(item)): item for item in config}
+    by_key = {text_of(schema.key_of(item)): item for item in live}
+    wanted = {text_of(schema.key_of(item)): item for item in config}
     merged = [merge(by_key[key], item, item_schema) if key in by_key else copy(item) for key, item in wanted.items()]
     return merged + [item for key, item in by_key.items() if key not in wanted]
 

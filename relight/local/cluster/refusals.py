@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from relight.errors import FinalError
 
 Obj = dict[str, Any]
@@ -18,6 +20,10 @@ class Cause:
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"
+
+
+def invalid_value(path: str, value: Any, why: str) -> Cause:
+    return Cause(path, "FieldValueInvalid", f"Invalid value: {msgspec.json.encode(value).decode()}: {why}")
 
 
 class Refusal(FinalError):

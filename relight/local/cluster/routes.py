@@ -83,7 +83,9 @@ class Routes:
         return answer(read_scale(where.resource, found) if where.subresource == "scale" else versioned(where, found))
 
     def _list(self, request: web.Request, where: Target) -> Obj:
-        matches = selectors.predicate(request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""))
+        matches = selectors.predicate(
+            request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""), where.resource.key
+        )
         stored = self.api.store.objects(where.resource.key, where.namespace)
         found = [versioned(where, one) for one in stored if matches(one)]
         page, more = _page(found, requests.number(request, "limit"), request.query.get("continue", ""))
@@ -147,7 +149,7 @@ def _success(where: Target, obj: Obj) -> Obj:
 def _page(found: list[Obj], limit: int, token: str) -> tuple[list[Obj], Obj]:
     """One page of a list; the continue token is the last object's place."""
     if token:
-        last = urlsafe_b64decode(token).decode()
+        last = _last(token)
         found = [obj for obj in found if _place(obj) > last]
     if not limit or len(found) <= limit:
         return found, {}
@@ -156,6 +158,13 @@ def _page(found: list[Obj], limit: int, token: str) -> tuple[list[Obj], Obj]:
         "remainingItemCount": len(found) - limit,
     }
     return found[:limit], rest
+
+
+def _last(token: str) -> str:
+    try:
+        return urlsafe_b64decode(token).decode()
+    except ValueError as error:
+        raise refusals.bad_request(f"continue key is not valid: {error}") from None
 
 
 def _place(obj: Obj) -> str:

@@ -3,8 +3,6 @@
 One tree walk serves validation, another (``relight.local.cluster.fields``) field ownership: both need the list-map keys.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -12,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from relight.local.cluster.forms import BREAKS, FORMS
 from relight.local.cluster.refusals import Cause
 
 KUBERNETES = "1.31"
@@ -21,7 +20,10 @@ PROTOCOL = {"protocol": "TCP"}  # the one list-map key that a person may leave o
 
 @dataclass(slots=True, eq=False)
 class Schema:
-    """``types`` empty means anything. ``keys``: the list-map keys; ``atomic``: owned and replaced as a whole."""
+    """``types`` empty means anything. ``keys``: the list-map keys; ``atomic``: owned and replaced as a whole.
+
+    ``form``: what a text must be.
+    """
 
     types: frozenset[str] = frozenset()
     properties: dict[str, "Schema"] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class Schema:
     atomic: bool = False
     merge_key: str = ""
     preserve: bool = False
+    form: str = ""
     rules: dict[str, Any] = field(default_factory=dict)
 
     def child(self, name: str) -> "Schema | None":
@@ -60,6 +63,7 @@ class Compiler:
         if name not in self.done:
             self.done[name] = Schema()
             self._fill(self.done[name], self.definitions[name])
+            self.done[name].form = "quantity" if name.endswith(".Quantity") else self.done[name].form
         return self.done[name]
 
     def compile(self, raw: Any) -> Schema:
@@ -86,6 +90,7 @@ class Compiler:
         schema.atomic = plain_list or raw.get(MAP_TYPE) == "atomic"
         shapeless = not (schema.properties or schema.values or schema.items) and schema.types <= {"object"}
         schema.preserve = bool(raw.get("x-kubernetes-preserve-unknown-fields")) or shapeless
+        schema.form = raw.get("format", "") if self.definitions else ""
         schema.rules = {rule: raw[rule] for rule in ("default", *BREAKS) if rule in raw}
 
 
@@ -146,10 +151,14 @@ class Mistyped:
 
 @dataclass(slots=True)
 class Findings:
-    """``unknown``: paths of undeclared fields. ``mistyped``: values of a wrong type. ``causes``: all other faults."""
+    """``unknown``: paths of undeclared fields. ``mistyped``: values of a wrong type.
+
+    ``malformed``: texts that are not what they must be. ``causes``: all other faults.
+    """
 
     unknown: list[str] = field(default_factory=list)
     mistyped: list[Mistyped] = field(default_factory=list)
+    malformed: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
 
 
@@ -172,6 +181,8 @@ def check(value: Any, schema: Schema, path: str = "", found: Findings | None = N
     elif kind == "array" and schema.items:
         for index, item in enumerate(value):
             check(item, schema.items, f"{path}[{index}]", found)
+    if schema.form in FORMS and (why := FORMS[schema.form](value)):
+        found.malformed.append(why)
     if schema.rules:
         found.causes += _broken(value, schema.rules, path)
     return found
@@ -187,19 +198,6 @@ def _check_object(value: dict[str, Any], schema: Schema, path: str, found: Findi
             check(part, below, f"{path}.{name}" if path else name, found)
         elif not schema.preserve:
             found.unknown.append(f"{path}.{name}" if path else name)
-
-
-Rule = Callable[[Any, Any], bool]
-BREAKS: dict[str, Rule] = {
-    "enum": lambda value, allowed: value not in allowed,
-    "pattern": lambda value, pattern: isinstance(value, str) and re.search(pattern, value) is None,
-    "minimum": lambda value, least: isinstance(value, int | float) and value < least,
-    "maximum": lambda value, most: isinstance(value, int | float) and value > most,
-    "minLength": lambda value, least: isinstance(value, str) and len(value) < least,
-    "maxLength": lambda value, most: isinstance(value, str) and len(value) > most,
-    "minItems": lambda value, least: isinstance(value, list) and len(value) < least,
-    "maxItems": lambda value, most: isinstance(value, list) and len(value) > most,
-}
 
 
 def _broken(value: Any, rules: dict[str, Any], path: str) -> list[Cause]:

@@ -9,6 +9,19 @@ from relight.local.cluster.refusals import bad_request
 Obj = dict[str, Any]
 Predicate = Callable[[Obj], bool]
 
+EVERYWHERE = ["metadata.name", "metadata.namespace"]
+SELECTABLE = {  # the fields a server indexes, by resource key
+    "events": "involvedObject.kind involvedObject.namespace involvedObject.name involvedObject.uid involvedObject.apiVersion"
+    " involvedObject.resourceVersion involvedObject.fieldPath reason reportingComponent source type",
+    "jobs.batch": "status.successful",
+    "namespaces": "status.phase",
+    "nodes": "spec.unschedulable",
+    "pods": "spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName spec.hostNetwork status.phase"
+    " status.podIP status.podIPs status.nominatedNodeName",
+    "replicasets.apps": "status.replicas",
+    "replicationcontrollers": "status.replicas",
+    "secrets": "type",
+}
 TERM = re.compile(r"^\s*(?:(?P<absent>!)\s*)?(?P<key>[\w./-]+)\s*(?:(?P<op>==|!=|=|\bin\b|\bnotin\b)\s*(?P<value>.*?))?\s*$")
 MATCHES: dict[str, Callable[[str | None, list[str]], bool]] = {
     "In": lambda given, values: given in values,
@@ -51,9 +64,13 @@ def selects(selector: Obj | None, obj: Obj) -> bool:
     return labels_match(requirements_of(selector), obj["metadata"].get("labels") or {})
 
 
-def fields(text: str) -> Predicate:
-    """``metadata.name=a,status.phase!=Running`` as a predicate."""
+def fields(text: str, key: str) -> Predicate:
+    """``metadata.name=a,status.phase!=Running`` as a predicate on the objects of ``key``. Raises Refusal (400)."""
     terms = [_field(part) for part in text.split(",") if part]
+    known = EVERYWHERE + SELECTABLE.get(key, "").split()
+    for path, _, _ in terms:
+        if ".".join(path) not in known:
+            raise bad_request(f"field label not supported: {'.'.join(path)}; the known ones are {', '.join(known)}")
     return lambda obj: all((_at(obj, path) == value) is wanted for path, value, wanted in terms)
 
 
@@ -70,7 +87,7 @@ def _at(obj: Any, path: list[str]) -> str:
     return "" if obj is None else str(obj)
 
 
-def predicate(label_text: str, field_text: str) -> Predicate:
-    """The predicate of a list's or watch's ``labelSelector`` and ``fieldSelector``."""
-    wanted, by_field = parse_labels(label_text), fields(field_text)
+def predicate(label_text: str, field_text: str, key: str) -> Predicate:
+    """The predicate of a list's or watch's ``labelSelector`` and ``fieldSelector``, on the objects of ``key``."""
+    wanted, by_field = parse_labels(label_text), fields(field_text, key)
     return lambda obj: labels_match(wanted, obj["metadata"].get("labels") or {}) and by_field(obj)

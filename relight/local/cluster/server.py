@@ -17,6 +17,7 @@ from relight.local.cluster import refusals
 from relight.local.cluster.access import certificate, kubeconfig
 from relight.local.cluster.api import Api
 from relight.local.cluster.controllers import Manager, all_controllers
+from relight.local.cluster.journal import Journal
 from relight.local.cluster.kinds import Kinds
 from relight.local.cluster.kubelet.node import Node
 from relight.local.cluster.kubelet.pods import Host
@@ -28,8 +29,8 @@ from relight.local.processes import watch_lifeline
 
 HOST = "127.0.0.1"
 LARGEST_BODY = 16 * 2**20
-SAVE_SECONDS = 2.0
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 STORAGE = {
     "metadata": {"name": "local-path", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     "provisioner": "rancher.io/local-path",
@@ -64,29 +65,27 @@ async def serve(arguments: Arguments) -> None:
 
 @contextlib.asynccontextmanager
 async def cluster(arguments: Arguments) -> AsyncIterator[Api]:
-    """A running cluster; at the end its pods' processes are gone and its objects are saved."""
+    """A running cluster; at the end its pods' processes are gone; its objects are kept."""
     data = arguments.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
     api = Api(Store(), Kinds())
-    saved = data / "objects.json"
-    if saved.exists():
-        api.store.load(saved)
-        for crd in api.store.objects("customresourcedefinitions.apiextensions.k8s.io"):
-            api.kinds.establish(crd)
+    journal = Journal(api.store, data)
+    journal.open()
+    for crd in api.store.objects("customresourcedefinitions.apiextensions.k8s.io"):
+        api.kinds.establish(crd)
     allowed = tuple(path.resolve() for path in arguments.host_paths) or (data.parent,)
     node = Node(Host(api, data / "pods", allowed, detect()))
     manager = Manager(api, [*all_controllers(api, data / "volumes"), node])
     _furnish(api, node)
+    api.store.history.clear()  # as in a real server, a watch cannot begin before the server did
     manager.start()
-    keeper = asyncio.create_task(_keep(api.store, saved))
     try:
         async with _listening(api, node, arguments):
             yield api
     finally:
-        keeper.cancel()
         manager.stop()
         await node.stop()
-        api.store.save(saved)
+        journal.close()
 
 
 def _furnish(api: Api, node: Node) -> None:
@@ -95,18 +94,10 @@ def _furnish(api: Api, node: Node) -> None:
             api.create(api.kinds["namespaces"], "", {"metadata": {"name": name}})
     with contextlib.suppress(refusals.Refusal):
         api.create(api.kinds["storageclasses.storage.k8s.io"], "", {**STORAGE})
+    for name, value in PRIORITIES.items():
+        with contextlib.suppress(refusals.Refusal):
+            api.create(api.kinds["priorityclasses.scheduling.k8s.io"], "", {"metadata": {"name": name}, "value": value})
     node.register()
-
-
-async def _keep(store: Store, path: Path) -> None:
-    """Saves whenever changes have come to rest, so that a killed cluster loses little and a busy one no time."""
-    seen = saved = store.version
-    while True:
-        await asyncio.sleep(SAVE_SECONDS)
-        if store.version == seen != saved:
-            store.save(path)
-            saved = seen
-        seen = store.version
 
 
 @contextlib.asynccontextmanager

@@ -6,10 +6,7 @@ A stored object is never changed in place: a writer puts a new one. So a reader 
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from relight.local.cluster.refusals import expired
 
@@ -55,24 +52,29 @@ class Store:
 
     def put(self, key: str, obj: Obj) -> Obj:
         """Stores ``obj`` (which now belongs to the store) under its next resourceVersion, and tells the listeners."""
-        meta = obj["metadata"]
-        at = (meta.get("namespace", ""), meta["name"])
-        previous = self.buckets[key].get(at)
         self.version += 1
-        meta["resourceVersion"] = str(self.version)
-        self._index((key, *at), previous, obj)
-        self.buckets[key][at] = obj
+        obj["metadata"]["resourceVersion"] = str(self.version)
+        previous = self.place(key, obj)
         self._tell(Event("MODIFIED" if previous else "ADDED", key, obj, previous, self.version))
         return obj
 
     def remove(self, key: str, namespace: str, name: str) -> None:
-        previous = self.buckets[key].pop((namespace, name), None)
+        previous = self.get(key, namespace, name)
         if previous is None:
             return
         self.version += 1
-        self._index((key, namespace, name), previous, None)
+        self.place(key, previous, gone=True)
         last = previous | {"metadata": previous["metadata"] | {"resourceVersion": str(self.version)}}
         self._tell(Event("DELETED", key, last, previous, self.version))
+
+    def place(self, key: str, obj: Obj, gone: bool = False) -> Obj | None:
+        """Puts ``obj`` where it belongs, or takes it away, and tells nobody; returns what was there."""
+        at = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        previous = self.buckets[key].pop(at, None) if gone else self.buckets[key].get(at)
+        self._index((key, *at), previous, None if gone else obj)
+        if not gone:
+            self.buckets[key][at] = obj
+        return previous
 
     def since(self, version: int) -> list[Event]:
         """The events after ``version``. Raises Refusal (410) where they are no longer all kept."""
@@ -97,22 +99,6 @@ class Store:
         self.history.append(event)
         for listener in list(self.listeners):
             listener(event)
-
-    def save(self, path: Path) -> None:
-        rows = {key: list(bucket.values()) for key, bucket in self.buckets.items() if bucket}
-        part = path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode({"version": self.version, "objects": rows}))
-        part.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Takes over what ``save`` wrote; the resource versions go on from there."""
-        saved = msgspec.json.decode(path.read_bytes())
-        self.version = saved["version"]
-        for key, rows in saved["objects"].items():
-            for obj in rows:
-                at = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-                self.buckets[key][at] = obj
-                self._index((key, *at), None, obj)
 
 
 def owners(obj: Obj | None) -> set[str]:

@@ -49,7 +49,9 @@ def _beginning(api: Api, watch: Watch, version: int) -> list[bytes]:
 
 
 async def stream(request: web.Request, api: Api, where: Target) -> web.StreamResponse:
-    matches = selectors.predicate(request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""))
+    matches = selectors.predicate(
+        request.query.get("labelSelector", ""), request.query.get("fieldSelector", ""), where.resource.key
+    )
     watch, lines = Watch(where, matches), asyncio.Queue[bytes]()
     seconds = requests.number(request, "timeoutSeconds") or LONGEST
     bookmarks = request.query.get("allowWatchBookmarks", "").lower() == "true"

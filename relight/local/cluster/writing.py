@@ -5,6 +5,7 @@ from typing import Any
 from relight.local.cluster import fields, refusals
 from relight.local.cluster.kinds import Resource
 from relight.local.cluster.options import Options
+from relight.local.cluster.schema import ANY, Schema
 from relight.local.cluster.store import copy
 
 Obj = dict[str, Any]
@@ -40,3 +41,17 @@ def record(live: Obj | None, new: Obj, managers: list[fields.Manager]) -> None:
 
 def distinct(causes: list[refusals.Cause]) -> list[refusals.Cause]:
     return list({cause.field: cause for cause in reversed(causes)}.values())[::-1]
+
+
+def given_twice(config: Any, schema: Schema, at: fields.Path = ()) -> str:
+    """Where a list-map of an applied object has two items of one key, in the API's words; empty where none has."""
+    if isinstance(config, dict):
+        below = [(part, schema.child(name) or ANY, (*at, f"f:{name}")) for name, part in config.items()]
+    elif isinstance(config, list) and schema.keys and schema.items:
+        keys = [f"k:{fields.text_of(schema.key_of(item))}" for item in config]
+        if double := next((key for key in keys if keys.count(key) > 1), ""):
+            return f"{fields.shown(at)}: duplicate entries for key {fields.shown((double,))}"
+        below = [(item, schema.items, (*at, key)) for item, key in zip(config, keys, strict=True)]
+    else:
+        return ""
+    return next((found for part, inner, path in below if (found := given_twice(part, inner, path))), "")

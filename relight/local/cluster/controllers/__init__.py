@@ -8,6 +8,7 @@ from relight.local.cluster.controllers.cronjobs import CronJobs
 from relight.local.cluster.controllers.endpoints import Endpoints
 from relight.local.cluster.controllers.garbage import Definitions, Namespaces, OwnerCollector
 from relight.local.cluster.controllers.jobs import Jobs
+from relight.local.cluster.controllers.quotas import Quotas
 from relight.local.cluster.controllers.replicas import Deployments, ReplicaSets
 from relight.local.cluster.controllers.sets import DaemonSets, StatefulSets
 from relight.local.cluster.controllers.volumes import Claims, Volumes
@@ -26,6 +27,7 @@ def all_controllers(api: Api, volumes: Path) -> list[Controller]:
         Jobs,
         CronJobs,
         Endpoints,
+        Quotas,
     )
     return [*(kind(api) for kind in plain), Claims(api, volumes), Volumes(api, volumes)]
 

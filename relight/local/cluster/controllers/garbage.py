@@ -69,12 +69,17 @@ class OwnerCollector(Controller):
         dependents = self._dependents(obj)
         for at, dependent in dependents:
             self._delete(at, dependent)
-        if not self._dependents(obj):
+        if not any(_blocks(obj, dependent) for _, dependent in self._dependents(obj)):
             self._let_go(key, obj, "foregroundDeletion")
 
     def _let_go(self, key: Key, obj: Obj, finalizer: str) -> None:
         rest = [one for one in obj["metadata"].get("finalizers") or () if one != finalizer]
         self.api.set_metadata(key[0], obj, finalizers=rest or None)
+
+
+def _blocks(owner: Obj, dependent: Obj) -> bool:
+    mine = [one for one in dependent["metadata"]["ownerReferences"] if one["uid"] == owner["metadata"]["uid"]]
+    return any(one.get("blockOwnerDeletion") for one in mine)
 
 
 class _Everything(dict[str, Any]):

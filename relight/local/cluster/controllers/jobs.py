@@ -90,9 +90,11 @@ class Jobs(Controller):
         self.record(job, "Normal" if complete else "Warning", "Completed" if complete else over["reason"], over["message"])
 
     def _fill(self, job: Obj, done: list[Obj], failed: list[Obj], alive: list[Obj]) -> float | None:
-        """Starts the pods that are missing; returns the seconds to wait where a failure asks for patience first."""
+        """Ends pods beyond the parallelism, or starts what is missing; returns how long a failure asks to wait with that."""
         spec = job["spec"]
         missing = min(spec["parallelism"], spec["completions"] - len(done)) - len(alive)
+        for pod in alive[: max(-missing, 0)]:
+            self.discard("pods", pod)
         if missing <= 0:
             return None
         if failed:

@@ -174,10 +174,11 @@ class Volumes(Controller):
                 self.api.set_metadata(VOLUMES, volume, finalizers=rest or None)
             return None
         phase = volume.get("status", {}).get("phase", "Pending")
-        if phase == "Pending":
-            self.api.set_status(VOLUMES, volume, {"phase": "Available"})
-        elif phase == "Bound" and claim is None:
+        of_another_time = claim is None and bool((volume["spec"].get("claimRef") or {}).get("uid"))
+        if of_another_time and phase != "Released":
             self._release(volume)
+        elif phase == "Pending" or (phase == "Released" and not of_another_time):
+            self.api.set_status(VOLUMES, volume, {"phase": "Available"})
         return None
 
     def _claim(self, volume: Obj) -> Obj | None:

