@@ -9,13 +9,22 @@ from relight.errors import RelightError, RequestInvalid
 from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
 from relight.recovery.images import Image, by_digest, pinned, repository
 from relight.recovery.objects import containers, group, identity, pod_spec
+from relight.recovery.references import references
+from relight.recovery.skips import kept_by_the_cluster
 
 CONCURRENCY = 8
 # Never worth a backup: made anew by every cluster, or views of other objects.
 LEFT_OUT = frozenset({"Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "PodMetrics", "Pod"})
 NOISE = ("managedFields", "selfLink")
-RBAC = "rbac.authorization.k8s.io/v1"
-CRD = "apiextensions.k8s.io/v1"
+RBAC = "rbac.authorization.k8s.io"
+CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
+# Objects that have the API server call a Service.
+CALLERS = (
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    ("apiregistration.k8s.io", "APIService"),
+)
+Served = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,37 +88,49 @@ def _once(kinds: list[Kind]) -> Iterator[Kind]:
 
 
 def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> Objects:
-    """What the app refers to at cluster scope: its accounts' roles, its custom kinds, its pods' priority classes."""
-    bindings = [binding for binding in cluster.list(RBAC, "ClusterRoleBinding") if _binds(binding, namespace)]
-    namespaced = [obj for obj in inside if obj["kind"] == "RoleBinding"]
-    roles = {item["roleRef"]["name"] for item in (*bindings, *namespaced) if item["roleRef"]["kind"] == "ClusterRole"}
-    specs = [spec for obj in inside if (spec := pod_spec(obj))]
-    priorities = {str(name) for spec in specs if (name := spec.get("priorityClassName"))}
+    """What the app refers to at cluster scope, and what refers to a Service of it: nothing else of the cluster."""
+    served = {(kind.api_version.rpartition("/")[0], kind.kind): kind.api_version for kind in cluster.resources()}
+    bindings = [one for one in _all(cluster, served, RBAC, "ClusterRoleBinding") if _binds(one, namespace)]
+    named = references([*inside, *bindings])
     return [
         *bindings,
-        *_named(cluster, RBAC, "ClusterRole", roles),
-        *_named(cluster, "scheduling.k8s.io/v1", "PriorityClass", priorities),
-        *_definitions(cluster, {(group(obj), obj["kind"]) for obj in inside}),
+        *(one for group_kind in sorted(named) for one in _named(cluster, served, *group_kind, named[group_kind])),
+        *(one for kind in CALLERS for one in _all(cluster, served, *kind) if _calls(one, namespace)),
+        *_definitions(_all(cluster, served, *CRD), {(group(obj), obj["kind"]) for obj in inside}),
     ]
 
 
 def _binds(binding: Object, namespace: str) -> bool:
-    subjects = binding.get("subjects") or []
-    return any(item.get("kind") == "ServiceAccount" and item.get("namespace") == namespace for item in subjects)
+    group_name, user = f"system:serviceaccounts:{namespace}", f"system:serviceaccount:{namespace}:"
+    return any(
+        (item.get("kind") == "ServiceAccount" and item.get("namespace") == namespace)
+        or (item.get("kind") == "Group" and item.get("name") == group_name)
+        or (item.get("kind") == "User" and str(item.get("name")).startswith(user))
+        for item in binding.get("subjects") or []
+    )
 
 
-def _named(cluster: ClusterApi, version: str, kind: str, names: set[str]) -> Objects:
+def _calls(obj: Object, namespace: str) -> bool:
+    """Whether the API server calls a Service of the namespace because of this object."""
+    hooks = [(hook.get("clientConfig") or {}).get("service") for hook in obj.get("webhooks") or []]
+    services = [*hooks, (obj.get("spec") or {}).get("service")]
+    return any((service or {}).get("namespace") == namespace for service in services)
+
+
+def _all(cluster: ClusterApi, served: Served, family: str, kind: str) -> Objects:
+    """Every object of a kind, in the version that the cluster prefers; none where it serves no such kind."""
+    version = served.get((family, kind))
+    return cluster.list(version, kind) if version else []
+
+
+def _named(cluster: ClusterApi, served: Served, family: str, kind: str, names: set[str]) -> Objects:
     """Those of the names that every cluster does not have of its own."""
-    found = [cluster.get(version, kind, None, name) for name in sorted(names) if not name.startswith("system")]
-    return [{"apiVersion": version, "kind": kind} | obj for obj in found if obj is not None and not _bootstrapped(obj)]
+    version = served.get((family, kind))
+    found = [cluster.get(version, kind, None, name) for name in sorted(names)] if version else []
+    return [{"apiVersion": version, "kind": kind} | obj for obj in found if obj is not None and not kept_by_the_cluster(obj)]
 
 
-def _bootstrapped(obj: Object) -> bool:
-    return (obj["metadata"].get("labels") or {}).get("kubernetes.io/bootstrapping") == "rbac-defaults"
-
-
-def _definitions(cluster: ClusterApi, kinds: set[tuple[str, str]]) -> Objects:
-    listed = cluster.list(CRD, "CustomResourceDefinition")
+def _definitions(listed: Objects, kinds: set[tuple[str, str]]) -> Objects:
     return [crd for crd in listed if (crd["spec"]["group"], crd["spec"]["names"]["kind"]) in kinds]
 
 

@@ -1,5 +1,6 @@
 """What the transforms of one restore need to know, gathered once from the recipe."""
 
+import re
 from dataclasses import dataclass, field
 
 import msgspec
@@ -84,7 +85,8 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformContext:
-    """``owners``: kind and name of every object in the backup. ``volumes``: claims with data; None when not recorded."""
+    """``owners``: kind and name of every object in the backup. ``volumes``: claims with data; None when not recorded.
+    ``service_names``: finds the DNS names of the backup's own Services."""
 
     source: str
     target: str
@@ -93,6 +95,7 @@ class TransformContext:
     owners: frozenset[tuple[str, str]]
     cluster_kinds: frozenset[str]
     volumes: frozenset[str] | None
+    service_names: re.Pattern[str] | None = None
 
     @classmethod
     def of(cls, recipe: Recipe) -> "TransformContext":
@@ -106,10 +109,23 @@ class TransformContext:
             owners=frozenset((who.kind, who.name) for who in map(identity, objects)),
             cluster_kinds=CLUSTER_SCOPED | {kind for obj in objects if (kind := _cluster_kind(obj))},
             volumes=None if volumes is None else frozenset(v.claim for v in volumes if v.namespace == recipe.source),
+            service_names=service_names(
+                frozenset(who.name for who in map(identity, objects) if who.kind == "Service"), recipe.source
+            ),
         )
 
     def cluster_scoped(self, obj: Object) -> bool:
         return obj["kind"] in self.cluster_kinds
+
+
+def service_names(services: frozenset[str], namespace: str) -> re.Pattern[str] | None:
+    """Matches ``service.namespace``, with or without ``.svc`` and ``.svc.cluster.local``, where a host's name stands."""
+    if not services:
+        return None
+    names = "|".join(re.escape(name) for name in sorted(services))
+    before, after = r"(?:^|(?<=//)|(?<=[@,;=\s]))", r"(?![\w.-])"
+    rest = r"(?P<rest>(?:\.svc(?:\.cluster\.local\.?)?)?)"
+    return re.compile(rf"{before}(?P<service>{names})\.{re.escape(namespace)}{rest}{after}")
 
 
 def _cluster_kind(obj: Object) -> str | None:

@@ -21,7 +21,6 @@ ASSIGNED: dict[str, tuple[str, ...]] = {
         "metadata.managedFields",
         "metadata.selfLink",
         "metadata.generateName",
-        "metadata.ownerReferences",
         "metadata.annotations.kubectl\\.kubernetes\\.io/last-applied-configuration",
         "metadata.annotations.deployment\\.kubernetes\\.io/revision",
     ),

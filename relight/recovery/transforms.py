@@ -8,10 +8,26 @@ from enum import StrEnum
 from relight.errors import ImageNotPinned
 from relight.recovery.cluster import Object
 from relight.recovery.context import TransformContext
+from relight.recovery.namespace import map_namespace
 from relight.recovery.objects import clean, containers, pod_spec
 from relight.recovery.quarantine import RULES, Rule, withheld
 from relight.recovery.skips import REFUSALS, SKIPS, Question
+from relight.recovery.versions import successor
 from relight.recovery.volumes import bind
+
+DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+# Finalizers that every cluster sets by itself: not worth a word.
+OF_THE_CLUSTER = frozenset(
+    {
+        "batch.kubernetes.io/job-tracking",
+        "foregroundDeletion",
+        "kubernetes",
+        "kubernetes.io/pv-protection",
+        "kubernetes.io/pvc-protection",
+        "orphan",
+        "service.kubernetes.io/load-balancer-cleanup",
+    }
+)
 
 
 class Action(StrEnum):
@@ -60,23 +76,39 @@ def _changes(rules: Iterable[Rule], obj: Object, context: TransformContext) -> t
 
 
 # ---------------------------------------------------------------- for every restore, quarantined or not
-def map_namespace(obj: Object, context: TransformContext) -> str | None:
-    """Objects without a namespace belong to the app's; every mention of the app's namespace follows it."""
-    if obj["kind"] == "Namespace":
-        obj["metadata"]["name"] = context.target
-    elif not context.cluster_scoped(obj):
-        obj["metadata"]["namespace"] = context.target
-    mentions = [*(obj.get("subjects") or []), *_service_references(obj)]
-    for mention in mentions:
-        if mention.get("namespace") == context.source:
-            mention["namespace"] = context.target
-    moved = context.source != context.target and (mentions or not context.cluster_scoped(obj) or obj["kind"] == "Namespace")
-    return f"namespace {context.source} to {context.target}" if moved else None
+def modernise(obj: Object, _: TransformContext) -> str | None:
+    was, becomes = obj["apiVersion"], successor(obj)
+    if becomes is None:
+        return None
+    obj["apiVersion"] = becomes
+    return f"{was} to {becomes}"
 
 
-def _service_references(obj: Object) -> list[Object]:
-    hooks = [hook.get("clientConfig", {}).get("service") for hook in obj.get("webhooks") or []]
-    return [service for service in (*hooks, (obj.get("spec") or {}).get("service")) if isinstance(service, dict)]
+def leave_owners(obj: Object, _: TransformContext) -> str | None:
+    """An owner's uid belongs to the old cluster: with it, garbage collection would delete the object at once."""
+    owners = obj["metadata"].pop("ownerReferences", None) or []
+    named = ", ".join(f"{owner.get('kind')} {owner.get('name')}" for owner in owners)
+    return f"restored without its owner {named}" if named else None
+
+
+def leave_finalizers(obj: Object, _: TransformContext) -> str | None:
+    """Controllers add their own again. Where one does not run, its finalizer would keep the object from ever going."""
+    left = [name for name in obj["metadata"].pop("finalizers", None) or [] if name not in OF_THE_CLUSTER]
+    return f"finalizers {', '.join(left)} left to their controllers" if left else None
+
+
+def keep_default_class(obj: Object, _: TransformContext) -> str | None:
+    """Two default classes would send new claims to a provisioner that is not here."""
+    annotations = obj["metadata"].get("annotations") or {} if obj["kind"] == "StorageClass" else {}
+    marked = [name for name in DEFAULT_CLASS if annotations.pop(name, None) == "true"]
+    return "no longer the default class: the runner has its own" if marked else None
+
+
+def keep_granted_rules(obj: Object, _: TransformContext) -> str | None:
+    """The roles it was gathered from may not be here: the cluster would empty it."""
+    if obj["kind"] != "ClusterRole" or not obj.pop("aggregationRule", None):
+        return None
+    return "keeps the rules that it had gathered"
 
 
 def pin_images(obj: Object, context: TransformContext) -> str | None:
@@ -108,4 +140,14 @@ def drop_token_mounts(obj: Object, _: TransformContext) -> str | None:
     return "injected token mounts removed"
 
 
-RESTORING: tuple[Rule, ...] = (map_namespace, pin_images, bind_claim, drop_token_mounts)
+RESTORING: tuple[Rule, ...] = (
+    modernise,
+    leave_owners,
+    leave_finalizers,
+    map_namespace,
+    pin_images,
+    bind_claim,
+    drop_token_mounts,
+    keep_default_class,
+    keep_granted_rules,
+)

@@ -84,6 +84,38 @@ def test_cluster_roles_definitions_and_priorities_come_with_the_app_that_uses_th
     assert not {"ClusterRoleBinding/other-reads", "ClusterRole/view", "CustomResourceDefinition/gadget"} & found
 
 
+def test_what_pods_claims_and_ingresses_name_comes_along_and_nothing_else_of_the_cluster(primary: FakeCluster) -> None:
+    db = deployment("db", IMAGE) | {"kind": "StatefulSet"}
+    db["spec"]["template"]["spec"]["runtimeClassName"] = "gvisor"
+    db["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}}]
+    primary.put(db)
+    primary.put(obj("networking.k8s.io/v1", "Ingress", "web", spec={"ingressClassName": "public"}))
+    for version, kind in (
+        ("storage.k8s.io", "StorageClass"),
+        ("node.k8s.io", "RuntimeClass"),
+        ("networking.k8s.io", "IngressClass"),
+    ):
+        for name in ("fast", "gvisor", "public", "other"):
+            primary.put(obj(f"{version}/v1", kind, name, None))
+    found = {name for name in names(collect(primary, "shop")) if "Class/" in name}
+    assert found == {"StorageClass/fast", "RuntimeClass/gvisor", "IngressClass/public"}
+
+
+def test_webhooks_that_call_the_apps_services_come_along(primary: FakeCluster) -> None:
+    for home in ("shop", "neighbour"):
+        hooks = [{"name": "h", "clientConfig": {"service": {"name": "hook", "namespace": home}}}]
+        primary.put(obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", home, None, webhooks=hooks))
+    found = names(collect(primary, "shop"))
+    assert "ValidatingWebhookConfiguration/shop" in found and "ValidatingWebhookConfiguration/neighbour" not in found
+
+
+def test_a_binding_of_all_the_namespaces_accounts_is_the_apps_too(primary: FakeCluster) -> None:
+    group = [{"kind": "Group", "name": "system:serviceaccounts:shop"}]
+    role = {"kind": "ClusterRole", "name": "reader"}
+    primary.put(obj(RBAC, "ClusterRoleBinding", "all", None, subjects=group, roleRef=role))
+    assert "ClusterRoleBinding/all" in names(collect(primary, "shop"))
+
+
 def test_each_bound_claim_has_the_directory_of_its_files(primary: FakeCluster, tmp_path: Path) -> None:
     (volume,) = collect(primary, "shop").volumes
     assert (volume.claim, volume.directory) == ("ledger", tmp_path)
