@@ -146,7 +146,8 @@ class App(Strict):
 
     Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
     heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is. ``quiesce``: what
-    mounts a claim is stopped while a backup reads its files.
+    mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with objects of somebody
+    else where its own are to be: ``fail`` (apply nothing), ``keep`` or ``update``.
     """
 
     name: Name
@@ -162,6 +163,7 @@ class App(Strict):
     drill: Drill = field(default_factory=Drill)
     development: bool = False
     allow_partial: bool = False
+    existing: Literal["fail", "keep", "update"] = "update"
     unhealthy_signals: Positive = 1
     rto: Positive = 1800
     rpo: Positive = 90_000

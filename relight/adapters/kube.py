@@ -1,4 +1,4 @@
-"""The Kubernetes API with plain dicts: one small client over the official one's transport.
+"""The Kubernetes API with plain dicts: one small client over the official one's connections.
 
 The official dynamic client is not used for discovery: it keeps its cache in a shared temporary file named after the
 host, is not safe for threads, and asks without a time limit. Importing ``kubernetes`` costs two seconds of CPU, so it
@@ -10,46 +10,29 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from relight.adapters.kube_http import ask, open_transport, stream_lines, translated
+import msgspec
+
+from relight.adapters.kube_address import Resource
+from relight.adapters.kube_http import NOT_FOUND, OK, Query, Wire, refusal, stream_lines, translated
 from relight.adapters.kube_proxy import Answered, look
-from relight.errors import ClusterNotReady, RelightError, ServiceUnavailable
+from relight.errors import ClusterNotReady, ClusterRefused, RelightError, ServiceUnavailable
 
 Object = dict[str, Any]
 Objects = list[Object]
-Query = list[tuple[str, str]]
 
 FIELD_MANAGER = "relight"
 REQUEST_SECONDS = 15.0
 PAGE = 500
 REDISCOVER_SECONDS = 0.25
 NEVER: tuple[float, dict[str, "Resource"]] = (float("-inf"), {})
+JSON = "application/json"
+BRIEF = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What the API says about a kind. ``path`` is its group's and version's part of every address."""
-
-    api_version: str
-    kind: str
-    plural: str
-    namespaced: bool
-    verbs: tuple[str, ...]
-
-    @property
-    def path(self) -> str:
-        return ("/apis/" if "/" in self.api_version else "/api/") + self.api_version
-
-    def address(self, namespace: str | None, name: str | None = None, sub: str | None = None) -> str:
-        scope = ("namespaces", namespace) if self.namespaced and namespace else ()
-        return "/".join((self.path, *(quote(part, safe=":") for part in (*scope, self.plural, name, sub) if part)))
 
 
 def preload() -> threading.Thread:
@@ -74,30 +57,39 @@ class Cluster:
     def apply(self, obj: Object, *, field_manager: str = FIELD_MANAGER, force: bool = True, dry_run: bool = False) -> Object:
         """Server-side apply; returns the object as the API now has it."""
         query = [("fieldManager", field_manager), ("force", json.dumps(force)), *_dry_run(dry_run)]
-        return self._json("PATCH", self._address_of(obj, obj["metadata"]["name"]), query, obj, APPLY)
+        address = self._address_of(obj, obj["metadata"]["name"])
+        return self._json("PATCH", address, query, body=obj, content=APPLY, missing=ClusterNotReady)
 
     def create(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Raises Conflict when it exists already."""
         query = [("fieldManager", FIELD_MANAGER), *_dry_run(dry_run)]
-        return self._json("POST", self._address_of(obj), query, obj, "application/json")
+        return self._json("POST", self._address_of(obj), query, body=obj, missing=ClusterNotReady)
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
         resource = self.resource(api_version, kind)
         with self._answer("GET", resource.address(namespace, name), missing_ok=True) as answer:
-            found: Object | None = json.loads(answer.data) if answer is not None else None
+            found: Object | None = msgspec.json.decode(answer.data) if answer is not None else None
             return found
 
     def list(
-        self, api_version: str, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        brief: bool = False,
     ) -> Objects:
-        """Every object of the kind, page by page; each carries its own apiVersion and kind."""
+        """Every object of the kind, page by page; each carries its own apiVersion and kind. ``brief``: metadata alone."""
         address = self.resource(api_version, kind).address(namespace)
         found: Objects = []
         token = ""
         while True:
             query = _selectors(labels, fields) + [("limit", str(PAGE))] + ([("continue", token)] if token else [])
-            page = self._json("GET", address, query)
-            found += [{"apiVersion": api_version, "kind": kind} | item for item in page.get("items") or []]
+            page = self._json("GET", address, query, accept=BRIEF if brief else JSON)
+            items = page.get("items") or []
+            found += [(_brief(item) if brief else item) | {"apiVersion": api_version, "kind": kind} for item in items]
             token = page.get("metadata", {}).get("continue") or ""
             if not token:
                 return found
@@ -116,7 +108,9 @@ class Cluster:
     def patch(self, api_version: str, kind: str, namespace: str | None, name: str, patch: Object) -> Object:
         """JSON merge patch."""
         query = [("fieldManager", FIELD_MANAGER)]
-        return self._json("PATCH", self.resource(api_version, kind).address(namespace, name), query, patch, MERGE)
+        return self._json(
+            "PATCH", self.resource(api_version, kind).address(namespace, name), query, body=patch, content=MERGE
+        )
 
     def watch(
         self,
@@ -133,7 +127,7 @@ class Cluster:
         query = [*_selectors(labels, fields), ("watch", "1"), ("timeoutSeconds", str(max(1, int(seconds))))]
         with self._answer("GET", address, query, timeout=seconds + self._timeout) as answer:
             for line in stream_lines(answer):
-                event = json.loads(line)
+                event = msgspec.json.decode(line)
                 if event["type"] == "ERROR":
                     raise ServiceUnavailable(f"the watch of {kind} ended: {event['object'].get('message', '')}; list again")
                 yield event["type"], event["object"]
@@ -150,8 +144,9 @@ class Cluster:
     def proxy(self, namespace: str, service: str, path: str) -> Answered:
         """GETs ``path`` of a service (``name`` or ``name:port``): what it answers, or what the API answers in its place."""
         address = f"{self.resource('v1', 'Service').address(namespace, service, 'proxy')}/{path.lstrip('/')}"
+        wire = self._wire()
         with translated(f"GET {address}"):
-            return look(self._transport, address, self._timeout)
+            return look(wire, address, self._timeout)
 
     # ------------------------------------------------------------ the cluster itself
     def version(self) -> Object:
@@ -188,7 +183,7 @@ class Cluster:
     def _discover(self, api_version: str) -> dict[str, Resource]:
         address = ("/apis/" if "/" in api_version else "/api/") + api_version
         with self._answer("GET", address, missing_ok=True) as answer:
-            listed = json.loads(answer.data).get("resources", []) if answer is not None else []
+            listed = msgspec.json.decode(answer.data).get("resources", []) if answer is not None else []
         kinds = {
             item["kind"]: Resource(api_version, item["kind"], item["name"], item["namespaced"], tuple(item["verbs"]))
             for item in listed
@@ -199,15 +194,19 @@ class Cluster:
 
     # ------------------------------------------------------------ requests
     @cached_property
-    def _transport(self) -> Any:
-        return open_transport(self._kubeconfig, self._connections)
+    def _opened(self) -> Wire:
+        return Wire(self._kubeconfig, self._connections)
+
+    def _wire(self) -> Wire:
+        with self._lock:
+            return self._opened
 
     def _address_of(self, obj: Object, name: str | None = None) -> str:
         return self.resource(obj["apiVersion"], obj["kind"]).address(obj["metadata"].get("namespace"), name)
 
-    def _json(self, method: str, address: str, query: Any = (), body: Any = None, content: str = "") -> Object:
-        with self._answer(method, address, query, body, content) as answer:
-            found: Object = json.loads(answer.data)
+    def _json(self, method: str, address: str, query: Query | None = None, **more: Any) -> Object:
+        with self._answer(method, address, query, **more) as answer:
+            found: Object = msgspec.json.decode(answer.data)
             return found
 
     @contextmanager
@@ -215,24 +214,35 @@ class Cluster:
         self,
         method: str,
         address: str,
-        query: Any = (),
-        body: Any = None,
-        content: str = "",
+        query: Query | None = None,
         *,
+        body: Any = None,
+        content: str = JSON,
+        accept: str = JSON,
         timeout: float | None = None,
         missing_ok: bool = False,
+        missing: type[RelightError] = ClusterRefused,
     ) -> Iterator[Any]:
-        """The raw response, released at the end; None for a 404 where that is an answer."""
-        with self._lock:
-            transport = self._transport
-        headers = {"Accept": "application/json, */*", "Content-Type": content or "application/json"}
-        with translated(f"{method} {address}"):
-            answer = ask(transport, method, address, list(query), headers, body, timeout or self._timeout, missing_ok)
+        """The raw response, released at the end; None for a 404 where that is an answer, else ``missing`` is raised."""
+        headers = {"Accept": accept, "Content-Type": content, "User-Agent": FIELD_MANAGER}
+        wire = self._wire()
+        with translated(what := f"{method} {address}"):
+            answer = wire.send(method, address, query or [], headers, body, timeout or self._timeout)
             try:
-                yield answer
+                if missing_ok and answer.status == NOT_FOUND:
+                    answer.drain_conn()
+                    yield None
+                elif answer.status not in OK:
+                    raise refusal(what, answer, missing)
+                else:
+                    yield answer
             finally:
-                if answer is not None:
-                    answer.close()  # a whole answer has given its connection back already; half of one must not
+                answer.close()  # a whole answer has given its connection back already; half of one must not
+
+
+def _brief(item: Object) -> Object:
+    """An API that knows no brief form answers with whole objects."""
+    return {"metadata": item["metadata"]}
 
 
 def _dry_run(wanted: bool) -> Query:

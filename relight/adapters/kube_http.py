@@ -1,16 +1,25 @@
-"""HTTP to the Kubernetes API through the official client's transport: one request, its answer, its error as ours."""
+"""HTTP to the Kubernetes API: one request over a kept connection, its answer, its error as ours.
+
+The official client reads the kubeconfig, so that its every kind of credential works, and its connection pool is used as it
+is; its layer of generated models between the two costs more than a restored object takes.
+"""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
+import msgspec
+import urllib3
+import urllib3.exceptions
 import yaml
 
 from relight.errors import ClusterNotReady, ClusterRefused, Conflict, RelightError, ServiceUnavailable, Throttled
 
 NOT_FOUND = 404
+OK = range(200, 300)
 ERROR_BY_STATUS: dict[int, type[RelightError]] = {
     409: Conflict,
     429: Throttled,
@@ -23,69 +32,79 @@ ADVICE: dict[type[RelightError], str] = {
     Conflict: "somebody else changed it; read it again",
     Throttled: "the API is busy; try again later",
     ServiceUnavailable: "the API could not answer; try again",
+    ClusterNotReady: "its kind or its namespace is not served yet; try again",
     ClusterRefused: "correct the object or the permission; repeating the request cannot help",
 }
+Query = list[tuple[str, str]]
 
 
-def open_transport(kubeconfig: Path, connections: int) -> Any:
-    """The official client's transport. Raises ClusterNotReady when the kubeconfig is missing or unusable."""
-    from kubernetes import client, config  # two seconds of CPU: only when a request is made
+class Wire:
+    """Kept connections to one cluster, at most ``connections`` at rest. Safe for threads.
 
-    settings = client.Configuration()
+    Raises ClusterNotReady when the kubeconfig is missing or unusable.
+    """
+
+    def __init__(self, kubeconfig: Path, connections: int) -> None:
+        from kubernetes import client  # two seconds of CPU: only when a request is made
+
+        self._settings = settings(kubeconfig, connections)
+        manager: urllib3.PoolManager = client.ApiClient(self._settings).rest_client.pool_manager
+        self._base = self._settings.host.rstrip("/")
+        self._send: Any = manager.urlopen
+        if manager.proxy is None:  # the manager would take the address apart again for every request
+            self._send = manager.connection_from_url(self._base).urlopen
+            self._base = urlsplit(self._base).path
+
+    def send(self, method: str, address: str, query: Query, headers: dict[str, str], body: Any, timeout: float) -> Any:
+        """The raw answer, its body not read. ``body``: plain JSON types, or None."""
+        url = f"{self._base}{address}?{urlencode(query)}" if query else self._base + address
+        data = None if body is None else msgspec.json.encode(body)
+        given = headers | self._identity()
+        once = {"retries": False, "redirect": False, "preload_content": False}
+        return self._send(method, url, body=data, headers=given, timeout=timeout, **once)
+
+    def _identity(self) -> dict[str, str]:
+        """Asked for each time: a token may renew itself."""
+        found = self._settings.auth_settings().get("BearerToken") or {}
+        return {"Authorization": found["value"]} if found.get("value") else {}
+
+
+def settings(kubeconfig: Path, connections: int) -> Any:
+    from kubernetes import client, config
+
+    found = client.Configuration()
     try:
-        config.load_kube_config(str(kubeconfig), client_configuration=settings, persist_config=False)
+        config.load_kube_config(str(kubeconfig), client_configuration=found, persist_config=False)
     except (config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())[:200]  # a half-written file fails in many ways
         raise ClusterNotReady(f"kubeconfig {kubeconfig} cannot be used: {why}; wait for it or correct it") from None
-    settings.connection_pool_maxsize, settings.retries = connections, False
-    settings.no_proxy = ",".join(filter(None, (settings.no_proxy, "127.0.0.1", "localhost")))
-    return client.ApiClient(settings)
+    found.connection_pool_maxsize, found.retries = connections, False
+    found.no_proxy = ",".join(filter(None, (found.no_proxy, "127.0.0.1", "localhost")))
+    return found
 
 
-def ask(
-    transport: Any, method: str, address: str, query: Any, headers: Any, body: Any, timeout: float, missing: bool
-) -> Any:
-    from kubernetes.client import ApiException
-
-    try:
-        return transport.call_api(
-            address,
-            method,
-            query_params=query,
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=timeout,
-        )
-    except ApiException as error:
-        if missing and error.status == NOT_FOUND:
-            return None
-        raise
+def refusal(what: str, answer: Any, missing: type[RelightError]) -> RelightError:
+    """The error that an answer stands for. ``missing``: what a 404 means to the caller."""
+    kind = missing if answer.status == NOT_FOUND else ERROR_BY_STATUS.get(answer.status, ClusterRefused)
+    return kind(f"{what}: {answer.status} {_reason(answer)}; {ADVICE[kind]}")
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    import urllib3.exceptions
-    from kubernetes.client import ApiException
-
     try:
         yield
-    except ApiException as error:
-        kind = ERROR_BY_STATUS.get(error.status or 503, ClusterRefused)
-        raise kind(f"{what}: {error.status} {_reason(error)}; {ADVICE[kind]}") from None
-    except urllib3.exceptions.NewConnectionError:
+    except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         raise ClusterNotReady(f"{what}: nothing answers at the cluster's address; wait until it is up") from None
-    except (urllib3.exceptions.HTTPError, json.JSONDecodeError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, msgspec.DecodeError, OSError) as error:
         raise ServiceUnavailable(f"{what}: {type(error).__name__}; {ADVICE[ServiceUnavailable]}") from None
 
 
-def _reason(error: Any) -> str:
+def _reason(answer: Any) -> str:
     """The API's own message, cut: it may quote a whole object."""
     try:
-        return str(json.loads(error.body)["message"])[:300]
+        return str(json.loads(answer.data)["message"])[:300]
     except (ValueError, TypeError, KeyError):
-        return str(error.reason)[:300]
+        return str(answer.reason)[:300]
 
 
 def stream_lines(answer: Any) -> Iterator[bytes]:

@@ -1,31 +1,32 @@
 """Applies a plan to a cluster: wave after wave, each wave concurrently, each object by server-side apply."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from relight.errors import PlanDrifted, RelightError
+from relight.errors import ClusterNotReady, PlanDrifted, RelightError
 from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.ledger import Fate, Ledger, LedgerRow
 from relight.recovery.objects import Identity
+from relight.recovery.pace import Pace
 from relight.recovery.patience import Deadline, Patience, poll
 from relight.recovery.plan import OpenedPlan
 from relight.recovery.prepare import PlannedObject
+from relight.recovery.standing import Before, Existing, Standing, blocking, in_the_way, survey
 from relight.recovery.volumes import place
 
-CONCURRENCY = 16
+CONCURRENCY = 32
 RESTORE_SECONDS = 1500.0
 ESTABLISHED_SECONDS = 60.0
-
-Versions = dict[Identity, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applier:
-    """``data_dir``: where the runner unpacks volumes. ``seconds``: after them, what is left fails instead of waiting."""
+    """``data_dir``: where the runner unpacks volumes. ``seconds``: after them, what is left fails instead of waiting.
+    ``concurrency``: the most requests at once; fewer while the API is busy."""
 
     cluster: ClusterApi
     data_dir: Path
@@ -35,41 +36,73 @@ class Applier:
     patience: Patience = field(default_factory=Patience)
     progress: Callable[[LedgerRow], None] = lambda _: None
 
-    def run(self, objects: Sequence[PlannedObject]) -> Ledger:
-        deadline = Deadline.after(self.seconds)
-        rows: dict[int, LedgerRow] = {}
+    def run(self, objects: Sequence[PlannedObject], existing: Existing = Existing.UPDATE) -> Ledger:
+        restore = _Restore(self, existing)
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="apply") as pool:
+            before = survey(self.cluster, objects, pool, restore.persist)
+            if blocked := blocking(objects, before, existing):
+                return Ledger(tuple(_blocked(item, {one.identity for one in blocked}) for item in objects))
+            rows: dict[int, LedgerRow] = {}
             for _, wave in groupby(sorted(objects, key=lambda item: item.wave), key=lambda item: item.wave):
                 items = list(wave)
-                before = self._versions(items, pool, deadline)
-                for item, row in zip(items, pool.map(partial(self._one, before, deadline), items), strict=True):
+                for item, row in zip(items, pool.map(partial(restore.one, before), items), strict=True):
                     rows[id(item)] = row
         return Ledger(tuple(rows[id(item)] for item in objects))
 
-    def _one(self, before: Versions, deadline: Deadline, item: PlannedObject) -> LedgerRow:
-        row = self._applied(item, before, deadline) if item.object is not None else LedgerRow.of(item)
-        self.progress(row)
+
+class _Restore:
+    """One run of an Applier: its deadline, its pace, and the kinds that it has given up on."""
+
+    def __init__(self, applier: Applier, existing: Existing) -> None:
+        self._with, self._existing = applier, existing
+        self._deadline = Deadline.after(applier.seconds)
+        self._pace = Pace(applier.concurrency)
+        self._unserved: set[tuple[str, str]] = set()
+
+    def persist(self, call: Callable[[], list[Object]]) -> list[Object]:
+        return self._with.patience.persist(call, self._deadline)
+
+    def one(self, before: Before, item: PlannedObject) -> LedgerRow:
+        row = self._row(item, before) if item.object is not None else LedgerRow.of(item)
+        self._with.progress(row)
         return row
 
-    def _applied(self, item: PlannedObject, before: Versions, deadline: Deadline) -> LedgerRow:
-        if deadline.passed or item.object is None:
+    def _row(self, item: PlannedObject, before: Before) -> LedgerRow:
+        if self._existing is Existing.KEEP and in_the_way(item, before):
+            return LedgerRow.of(item, Fate.KEPT, "it was there already, and is kept as it was")
+        if self._deadline.passed or item.object is None:
             return LedgerRow.of(item, Fate.FAILED, "the restore's time was over before its turn")
-        obj = place(item.object, self.data_dir)
         try:
-            after = self.patience.persist(lambda: self.cluster.apply(obj), deadline)
+            after = self._applied(place(item.object, self._with.data_dir))
         except RelightError as error:
             return LedgerRow.of(item, Fate.FAILED, f"{type(error).__name__}: {error}")
-        if item.identity.kind == "CustomResourceDefinition" and not self._established(after, deadline):
-            return LedgerRow.of(item, Fate.FAILED, f"was not established within {self.established_seconds:.0f} s")
-        return _row(item, before.get(item.identity), after["metadata"].get("resourceVersion", ""))
+        if item.identity.kind == "CustomResourceDefinition" and not self._established(after):
+            return LedgerRow.of(item, Fate.FAILED, f"was not established within {self._with.established_seconds:.0f} s")
+        return _fate(item, before.get(item.identity), after["metadata"].get("resourceVersion", ""))
 
-    def _established(self, crd: Object, deadline: Deadline) -> bool:
+    def _applied(self, obj: Object) -> Object:
+        """A kind that a cluster at work does not serve is waited for once, not once an object."""
+        kind = (obj["apiVersion"], obj["kind"])
+        patience = replace(self._with.patience, tries=1) if kind in self._unserved else self._with.patience
+
+        def ask() -> Object:
+            with self._pace.turn():
+                return self._with.cluster.apply(obj)
+
+        try:
+            return patience.persist(ask, self._deadline)
+        except ClusterNotReady:
+            if self._with.cluster.ready():
+                self._unserved.add(kind)
+            raise
+
+    def _established(self, crd: Object) -> bool:
         """Resources of a kind are refused until their CRD is established; only then may the next wave start."""
-        limit = deadline.sooner(self.established_seconds)
+        limit = self._deadline.sooner(self._with.established_seconds)
         name, version = crd["metadata"]["name"], crd["apiVersion"]
 
         def ask() -> bool | None:
-            now = self.patience.persist(lambda: self.cluster.get(version, crd["kind"], None, name), limit)
+            now = self._with.patience.persist(lambda: self._with.cluster.get(version, crd["kind"], None, name), limit)
             conditions = ((now or {}).get("status") or {}).get("conditions") or []
             return any(item["type"] == "Established" and item["status"] == "True" for item in conditions) or None
 
@@ -78,26 +111,6 @@ class Applier:
         except RelightError:
             return False
 
-    def _versions(self, items: Iterable[PlannedObject], pool: ThreadPoolExecutor, deadline: Deadline) -> Versions:
-        """What is there before the wave: one listing a kind tells "unchanged" from "created" for all of its objects."""
-        asked = {(obj["apiVersion"], obj["kind"], item.identity) for item in items if (obj := item.object) is not None}
-        kinds = {(version, kind, who.group, who.namespace) for version, kind, who in asked}
-        found: Versions = {}
-        for part in pool.map(partial(self._listed, deadline), kinds):
-            found |= part
-        return found
-
-    def _listed(self, deadline: Deadline, kind: tuple[str, str, str, str]) -> Versions:
-        version, name, group, namespace = kind
-        try:
-            listed = self.patience.persist(lambda: self.cluster.list(version, name, namespace or None), deadline)
-        except RelightError:
-            return {}  # applying will say what is wrong, object by object
-        return {
-            Identity(group, name, namespace, obj["metadata"]["name"]): obj["metadata"].get("resourceVersion", "")
-            for obj in listed
-        }
-
 
 def apply_plan(applier: Applier, plan: OpenedPlan, objects: Sequence[PlannedObject]) -> Ledger:
     """Restores the objects. Raises PlanDrifted, before anything is applied, when one is not what the plan covers.
@@ -105,7 +118,8 @@ def apply_plan(applier: Applier, plan: OpenedPlan, objects: Sequence[PlannedObje
     One object's failure is its row's: the others go on. Repeating it on the same cluster changes nothing.
     """
     check_digests(plan, objects, "sha256")
-    return applier.run(objects)
+    ledger = applier.run(objects, Existing(plan.document.get("existing", Existing.UPDATE)))
+    return ledger.beside(row.get("fate") for row in plan.rows)
 
 
 def check_digests(plan: OpenedPlan, objects: Sequence[PlannedObject], form: str) -> None:
@@ -117,9 +131,17 @@ def check_digests(plan: OpenedPlan, objects: Sequence[PlannedObject], form: str)
         raise PlanDrifted(f"the plan covers {len(plan.rows)} objects, not {len(objects)}; make a new plan")
 
 
-def _row(item: PlannedObject, before: str | None, after: str) -> LedgerRow:
+def _blocked(item: PlannedObject, blocked: set[Identity]) -> LedgerRow:
+    if item.object is None:
+        return LedgerRow.of(item)
+    if item.identity in blocked:
+        return LedgerRow.of(item, Fate.FAILED, 'it was there already, and the app says existing = "fail"')
+    return LedgerRow.of(item, Fate.FAILED, f"nothing was applied: {len(blocked)} other object(s) were there already")
+
+
+def _fate(item: PlannedObject, before: Standing | None, after: str) -> LedgerRow:
     if before is None:
         return LedgerRow.of(item)
-    if before == after:
+    if before.version == after:
         return LedgerRow.of(item, Fate.UNCHANGED, "it was there already, exactly so")
     return replace(LedgerRow.of(item), reason="it was there already, and was changed to the plan's form")

@@ -1,8 +1,10 @@
 """What became of every object of a restore: one row each, whatever happened."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from relight.model import RestoreOutcome, canonical, encode
 from relight.recovery.prepare import PlannedObject
@@ -13,11 +15,13 @@ class Fate(StrEnum):
     CREATED = "created"
     TRANSFORMED = "transformed"  # created, not as it was in the backup but as the plan lists
     UNCHANGED = "unchanged"  # it was there already, exactly so
+    KEPT = "kept"  # it was there already in another form, and the app says to keep such
     SKIPPED = "skipped"
     REFUSED = "refused"
     FAILED = "failed"
 
 
+SHOWN = 20
 INCOMPLETE = frozenset({Fate.REFUSED, Fate.FAILED})
 FATE_OF_ACTION = {
     Action.CREATE: Fate.CREATED,
@@ -37,6 +41,7 @@ class LedgerRow:
     fate: Fate
     reason: str = ""
     transforms: tuple[str, ...] = ()
+    predicted: Fate | None = None
 
     @classmethod
     def of(cls, item: PlannedObject, fate: Fate | None = None, reason: str = "") -> "LedgerRow":
@@ -70,6 +75,19 @@ class Ledger:
         """Every fate, also those that no object met."""
         found = Counter(row.fate for row in self.rows)
         return {fate.value: found[fate] for fate in Fate}
+
+    @property
+    def forecast(self) -> dict[str, Any]:
+        """How the plan's prediction held: ``right`` of ``of`` objects, and the first that came otherwise."""
+        told = [row for row in self.rows if row.predicted is not None]
+        wrong = [row for row in told if row.predicted != row.fate]
+        named = [f"{row.kind} {row.namespace}/{row.name}: {row.predicted}, came {row.fate}: {row.reason}" for row in wrong]
+        return {"right": len(told) - len(wrong), "of": len(told), "wrong": named[:SHOWN]}
+
+    def beside(self, predicted: Iterable[str | None]) -> "Ledger":
+        """The ledger with what the plan had predicted for each of its rows, in its order."""
+        pairs = zip(self.rows, predicted, strict=True)
+        return Ledger(tuple(replace(row, predicted=Fate(fate) if fate else None) for row, fate in pairs))
 
     @property
     def faults(self) -> tuple[LedgerRow, ...]:

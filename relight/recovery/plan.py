@@ -113,6 +113,7 @@ def _document(inputs: PlanInputs, objects: tuple[PlannedObject, ...]) -> dict[st
         "volumes": _volumes(recipe, objects),
         "validators": encode(recipe.validators),
         "allow_partial": recipe.app.allow_partial,
+        "existing": recipe.app.existing,
         "runner": {"ladder": list(inputs.ladder)},
         "estimate": estimate(recipe, objects, inputs.ladder),
     }

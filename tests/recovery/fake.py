@@ -12,6 +12,7 @@ from relight.recovery.cluster import Object, Objects
 from relight.recovery.objects import CLUSTER_SCOPED
 
 Key = tuple[str, str, str]
+OF_THE_API = ("resourceVersion", "managedFields")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class FakeCluster:
         name = obj["metadata"]["name"]
         self._meet("apply", name)
         self.applied.append(f"{obj['kind']}/{name}")
-        return self.put(obj)
+        after = self.put(obj)
+        with self.lock:
+            self.store[_key(obj)]["metadata"]["managedFields"] = [{"manager": field_manager, "operation": "Apply"}]
+        return after
 
     def create(self, obj: Object, *, dry_run: bool = False) -> Object:
         self._meet("create", obj["metadata"]["name"])
@@ -57,7 +61,14 @@ class FakeCluster:
             return deepcopy(self.store.get((kind, namespace or "", name)))
 
     def list(
-        self, api_version: str, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        brief: bool = False,
     ) -> Objects:
         self._meet("list", kind)
         wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
@@ -133,7 +144,7 @@ def _key(obj: Object) -> Key:
 
 
 def _bare(obj: Object) -> Object:
-    return obj | {"metadata": {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}}
+    return obj | {"metadata": {key: value for key, value in obj["metadata"].items() if key not in OF_THE_API}}
 
 
 def _merged(old: Object, patch: Object) -> Object:

@@ -22,7 +22,7 @@ from tests.recovery.api import CONFIG_MAPS, OBJECT, Api, kubeconfig
         (400, ClusterRefused),
         (401, ClusterRefused),
         (403, ClusterRefused),
-        (404, ClusterRefused),
+        (404, ClusterNotReady),  # applying creates: what is missing is the kind or the namespace
         (422, ClusterRefused),
     ],
 )
