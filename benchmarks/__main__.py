@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import data, plans, starts
+from benchmarks import apply, data, plans, starts
 from benchmarks.table import Row
 
 
@@ -17,6 +17,7 @@ def measure(sizes: data.Sizes) -> Iterator[Row]:
     yield from data.rows(sizes)
     yield from plans.rows()
     yield from starts.rows()
+    yield from apply.rows()
 
 
 def show(rows: list[Row]) -> None:

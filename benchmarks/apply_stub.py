@@ -7,27 +7,32 @@ import asyncio
 import json
 import sys
 
-NAMESPACED = {"configmaps": "ConfigMap", "secrets": "Secret", "services": "Service"}
+CORE = {"configmaps": "ConfigMap", "namespaces": "Namespace"}
+POLICIES = {"networkpolicies": "NetworkPolicy"}
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
 
 def _resources(version: str, kinds: dict[str, str]) -> dict[str, object]:
-    rows = [{"name": n, "singularName": k.lower(), "namespaced": True, "kind": k, "verbs": VERBS} for n, k in kinds.items()]
+    rows = [
+        {"name": name, "singularName": kind.lower(), "namespaced": kind != "Namespace", "kind": kind, "verbs": VERBS}
+        for name, kind in kinds.items()
+    ]
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": rows}
 
 
-_APPS = {"groupVersion": "apps/v1", "version": "v1"}
-GROUPS = [{"name": "apps", "versions": [_APPS], "preferredVersion": _APPS}]
+_NETWORKING = {"groupVersion": "networking.k8s.io/v1", "version": "v1"}
+GROUPS = [{"name": "networking.k8s.io", "versions": [_NETWORKING], "preferredVersion": _NETWORKING}]
 ANSWERS: dict[bytes, bytes] = {
     path: json.dumps(answer).encode()
     for path, answer in {
         b"/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
         b"/api": {"kind": "APIVersions", "versions": ["v1"]},
         b"/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": GROUPS},
-        b"/api/v1": _resources("v1", NAMESPACED),
-        b"/apis/apps/v1": _resources("apps/v1", {"deployments": "Deployment"}),
+        b"/api/v1": _resources("v1", CORE),
+        b"/apis/networking.k8s.io/v1": _resources("networking.k8s.io/v1", POLICIES),
     }.items()
 }
+LISTED = (b"/configmaps", b"/namespaces", b"/networkpolicies")
 LIST = b'{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}'
 MISSING = b'{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}'
 
@@ -59,7 +64,7 @@ class Stub(asyncio.Protocol):
         path = path.partition(b"?")[0]
         status, said = b"200 OK", body
         if method != b"PATCH":
-            said = ANSWERS.get(path) or (LIST if path.count(b"/") in (3, 5) and b"/api" in path else b"")
+            said = ANSWERS.get(path) or (LIST if path.endswith(LISTED) else b"")
             status = b"200 OK" if said else b"404 Not Found"
         said = said or MISSING
         top = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(said))

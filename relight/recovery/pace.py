@@ -6,14 +6,15 @@ from threading import Condition
 
 from relight.errors import ServiceUnavailable, Throttled
 
-START = 16
-
 
 class Pace:
-    """Admits up to ``limit`` callers at once. One more for each round that went well, half after one that did not."""
+    """Admits up to ``limit`` callers at once: half as many after a throttled round, one more after each that went well.
+
+    It starts at ``most``: a runner's API serves nobody else.
+    """
 
     def __init__(self, most: int) -> None:
-        self.most, self.limit = most, min(START, most)
+        self.most = self.limit = most
         self._changed, self._inside, self._well, self._halved = Condition(), 0, 0, 0
 
     @contextmanager
