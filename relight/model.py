@@ -211,7 +211,10 @@ class RestoreOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
-    """What the agent restored. ``counts``: objects by fate (created, transformed, unchanged, skipped, refused, failed)."""
+    """What the agent restored. ``counts``: objects by fate, as ``relight.recovery.ledger.Fate`` names them.
+
+    ``forecast``: how the plan's prediction of these fates held; ``surprises``: the first objects that came otherwise.
+    """
 
     outcome: RestoreOutcome
     ledger: Artifact
@@ -221,6 +224,8 @@ class Restoration:
     seconds: float
     cluster: str
     hooks: tuple["Check", ...] = ()
+    forecast: str = ""
+    surprises: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

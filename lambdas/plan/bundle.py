@@ -1,6 +1,7 @@
 """From the app and its backups to a plan in the run's evidence."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from relight.model import Deadlines, Mode, Objectives, PlanRef, Verdict, encode,
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
 
+SHOWN = 20  # lines of a check in the receipt; the plan's bundle has them all
 CHOSEN_BY_AGE = ("latest_valid", "latest_proven")
 
 
@@ -39,6 +41,7 @@ class Planning:
         self._check_offered()
         bundle = self._bundle(chosen)
         self._note("objects", [f"refused {one.identity}" for one in bundle.refused])
+        self._note("forecast", list(_foreseen(bundle)))
         where = join(self.now.prefix, "plan")
         for name, data in bundle.files.items():
             store.put(join(where, name), data)
@@ -88,9 +91,17 @@ class Planning:
         row: dict[str, Any] = {
             "check": check,
             "verdict": (bad if found else Verdict.PASSED).value,
-            "detail": "; ".join(found),
+            "detail": "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""),
         }
         self.now.record.verdicts.append(row)
+
+
+def _foreseen(bundle: PlanBundle) -> Iterator[str]:
+    """What the forecast says will fail, beyond what the plan refuses, and what may keep the app from working."""
+    for item, told in zip(bundle.objects, bundle.forecast.told, strict=True):
+        if told.because:
+            yield f"{item.identity} will be {told.fate}: {told.because}"
+    yield from map(str, bundle.forecast.findings)
 
 
 def proven(table: Table, app: str) -> tuple[str, ...]:

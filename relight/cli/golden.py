@@ -107,20 +107,23 @@ def plan(
     namespace: NamespaceOption = None,
     run_job: JobOption = True,
     mode: PlanModeOption = Mode.DRILL,
+    against: planning.AgainstOption = "empty",
+    server_dry_run: planning.DryRunOption = False,
 ) -> None:
     """Writes the plan of a recovery; changes nothing.
 
-    The bundle has a manifest of hashes and is the same, byte for byte, for the same inputs; the mode is one of them.
+    It tells what will become of each object, on an empty runner or on the cluster of --against. The bundle has a manifest of hashes and is the same, byte for byte, for the same inputs; the mode is one of them.
 
     \b
     Examples:
       relight plan --run-id try-1 --output-dir plan/
       relight plan --run-id r --output-dir p --mode incident
       relight plan --run-id r --output-dir p --backup-uri s3://…
+      relight plan --run-id r --output-dir p --against ~/.kube/config --server-dry-run
     """
     choice = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace, run_job=run_job)
     fields = request(session, choice, "relight plan", mode=mode)
-    planning.write(session, run_id, fields, output_dir)
+    planning.write(session, run_id, fields, output_dir, planning.Against(against, server_dry_run))
 
 
 def apply(

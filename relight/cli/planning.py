@@ -1,31 +1,80 @@
 """Writes the plan of a recovery to a directory: the same bundle, byte for byte, that a run's Plan phase makes."""
 
 import shutil
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
+from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.catalog import select
 from relight.backup.reader import open_backup
 from relight.cli.output import table
 from relight.cli.session import Session
-from relight.errors import RequestInvalid
+from relight.config import App
+from relight.errors import RelightError, RequestInvalid
 from relight.model import encode, run_request
 from relight.recovery.context import BackupFacts, Recipe
+from relight.recovery.dryrun import dry_run
+from relight.recovery.forecast import Forecast, forecast
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
+from relight.recovery.references import REFERENCES
+from relight.recovery.standing import Existing
+from relight.recovery.target import EMPTY, inspect
 from relight.words import duration
 
+SHOWN = 20
+AgainstOption = Annotated[
+    str,
+    typer.Option("--against", help="Tell each object's fate on an empty runner (empty), or on the cluster of a KUBECONFIG."),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--server-dry-run", help="With --against KUBECONFIG: ask its API server too; nothing is stored."),
+]
 
-def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Path) -> None:
-    """Plans from S3 and the configuration alone: no cluster, no runner, no lease. Raises what reading and planning raise."""
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """``target``: ``empty``, or a kubeconfig's path."""
+
+    target: str = EMPTY.name
+    server_dry_run: bool = False
+
+
+def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Path, against: Against) -> None:
+    """Plans from S3 and the configuration; no runner, no lease. A cluster is asked only where ``against`` names one.
+
+    Raises what reading and planning raise, and RequestInvalid.
+    """
+    check(output_dir, against)
+    app = session.app(run_request(fields).app)
+    bundle = make(session, run_id, fields)
+    foreseen = bundle.forecast if against.target == EMPTY.name else ask(bundle, app, against)
+    keep(bundle, output_dir)
+    found = {"run_id": run_id, "directory": str(output_dir), "hash": bundle.hash, "plan": bundle.document}
+    told = [encode(one) | {"object": str(item.identity)} for item, one in zip(bundle.objects, foreseen.told, strict=True)]
+    found["forecast"] = foreseen.summary() | {"objects": told}
+    session.output.show(found, lambda page: render(page, bundle, foreseen, run_id, output_dir))
+
+
+def check(output_dir: Path, against: Against) -> None:
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise RequestInvalid(
             f"--output-dir {output_dir}", "is not an empty directory", "name one that is empty or not there"
         )
-    bundle = make(session, run_id, fields)
+    if against.target != EMPTY.name and not Path(against.target).expanduser().is_file():
+        raise RequestInvalid(f"--against {against.target}", "is no file", "say empty, or name a kubeconfig")
+    if against.server_dry_run and against.target == EMPTY.name:
+        raise RequestInvalid("--server-dry-run", "has no server to ask", "name a cluster: --against KUBECONFIG")
+
+
+def keep(bundle: PlanBundle, output_dir: Path) -> None:
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         for name, data in bundle.files.items():
@@ -35,8 +84,6 @@ def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Pat
         raise RequestInvalid(
             f"--output-dir {output_dir}", f"cannot be written ({error.strerror})", "name another directory"
         ) from None
-    found = {"run_id": run_id, "directory": str(output_dir), "hash": bundle.hash, "plan": bundle.document}
-    session.output.show(found, lambda page: render(page, bundle, run_id, output_dir))
 
 
 def make(session: Session, run_id: str, fields: dict[str, Any]) -> PlanBundle:
@@ -51,13 +98,35 @@ def make(session: Session, run_id: str, fields: dict[str, Any]) -> PlanBundle:
     return make_plan(PlanInputs(recipe=recipe, mode=request.mode, ladder=session.config.runner.instance_types))
 
 
-def render(page: Console, bundle: PlanBundle, run_id: str, output_dir: Path) -> None:
+def ask(bundle: PlanBundle, app: App, against: Against) -> Forecast:
+    """What would become of the plan on a cluster that stands. Reads it, and changes nothing."""
+    cluster = Cluster(Path(against.target).expanduser())
+    try:
+        target = inspect(cluster, against.target, bundle.objects, set(REFERENCES))
+        foreseen = forecast(bundle.objects, target, Existing(app.existing))
+        return dry_run(cluster, bundle.objects, target, foreseen) if against.server_dry_run else foreseen
+    except RelightError as error:
+        raise RequestInvalid(
+            f"--against {against.target}", f"its cluster cannot be asked ({error})", "correct it, or say empty"
+        ) from None
+
+
+def render(page: Console, bundle: PlanBundle, foreseen: Forecast, run_id: str, output_dir: Path) -> None:
     document = bundle.document
     page.print(f"plan [bold]{run_id}[/] from backup {document['backup']['backup_id']} of {document['backup']['created_at']}")
-    rows = [(action, str(count)) for action, count in sorted(document["counts"].items())]
-    page.print(table(("action", "objects"), rows))
+    fates = Counter(one.fate.value for one in foreseen.told)
+    page.print(table((f"will be, on {foreseen.target}", "objects"), [(fate, str(n)) for fate, n in sorted(fates.items())]))
     for item in bundle.refused:
         page.print(f"[red]refused[/] {escape(str(item.identity))}: {escape(item.reason)}")
+    unlike = [
+        f"{i.identity} will be {one.fate}: {one.because}"
+        for i, one in zip(bundle.objects, foreseen.told, strict=True)
+        if one.because
+    ]
+    for line in [*unlike, *map(str, foreseen.findings)][:SHOWN]:
+        page.print(line, markup=False)
+    if (more := len(unlike) + len(foreseen.findings) - SHOWN) > 0:
+        page.print(f"and {more} more: -o json shows all")
     page.print(f"bundle: {output_dir} ({', '.join(sorted(bundle.files))})")
     page.print(f"an approval of a run of mode {document['mode']} by this plan covers sha256 {bundle.hash}")
     seconds, usd = document["estimate"]["seconds"], document["estimate"]["usd"]

@@ -28,6 +28,7 @@ FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
         ("made at", "plan", "created_at", str),
         ("restore", "restore", "outcome", str),
         ("objects", "restore", "counts", counts),
+        ("forecast", "restore", "forecast", str),
         ("files", "restore", "volume_files", "{:,}".format),
         ("data", "restore", "volume_bytes", size),
         ("onto", "restore", "cluster", "Kubernetes {}".format),

@@ -100,6 +100,7 @@ def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
     restore = ended.variables.get("restore") or {}
     if restore.get("outcome") == "PARTIAL":
         found.append(f"the restore was PARTIAL: {counts(restore.get('counts') or {})}")
+    found += [f"not as the plan predicted: {said}" for said in restore.get("surprises") or []]
     for action in (ended.variables.get("cleared") or {}).get("undone", []):
         if not action["done"]:
             found.append(f"not undone: {action['target']}: {action['detail']}")

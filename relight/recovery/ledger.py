@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from relight.model import RestoreOutcome, canonical, encode
+from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
 from relight.recovery.transforms import Action
 
@@ -21,7 +21,6 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
-SHOWN = 20
 INCOMPLETE = frozenset({Fate.REFUSED, Fate.FAILED})
 FATE_OF_ACTION = {
     Action.CREATE: Fate.CREATED,
@@ -57,6 +56,11 @@ class LedgerRow:
             transforms=item.transforms,
         )
 
+    def __str__(self) -> str:
+        who = Identity(self.group, self.kind, self.namespace, self.name)
+        said = f"{who}: {self.fate}" + (f", predicted {self.predicted}" if self.predicted else "")
+        return f"{said}: {self.reason}" if self.reason else said
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -77,12 +81,16 @@ class Ledger:
         return {fate.value: found[fate] for fate in Fate}
 
     @property
-    def forecast(self) -> dict[str, Any]:
-        """How the plan's prediction held: ``right`` of ``of`` objects, and the first that came otherwise."""
-        told = [row for row in self.rows if row.predicted is not None]
-        wrong = [row for row in told if row.predicted != row.fate]
-        named = [f"{row.kind} {row.namespace}/{row.name}: {row.predicted}, came {row.fate}: {row.reason}" for row in wrong]
-        return {"right": len(told) - len(wrong), "of": len(told), "wrong": named[:SHOWN]}
+    def surprises(self) -> tuple[LedgerRow, ...]:
+        """What came otherwise than the plan had predicted. What was there already, exactly so, came as predicted."""
+        return tuple(row for row in self.rows if row.predicted and not _as_predicted(row))
+
+    @property
+    def score(self) -> str:
+        """How the plan's prediction held, in words."""
+        told = sum(row.predicted is not None for row in self.rows)
+        right = told - len(self.surprises)
+        return f"{right} of {told} objects as predicted ({100 * right // told} %)" if told else "nothing was predicted"
 
     def beside(self, predicted: Iterable[str | None]) -> "Ledger":
         """The ledger with what the plan had predicted for each of its rows, in its order."""
@@ -96,3 +104,7 @@ class Ledger:
     def dump(self) -> bytes:
         """As JSON lines."""
         return b"".join(canonical(encode(row)) + b"\n" for row in self.rows)
+
+
+def _as_predicted(row: LedgerRow) -> bool:
+    return row.predicted == row.fate or (row.fate is Fate.UNCHANGED and row.predicted in (Fate.CREATED, Fate.TRANSFORMED))

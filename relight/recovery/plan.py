@@ -15,10 +15,13 @@ from relight.errors import PlanDrifted
 from relight.model import Mode, canonical, encode
 from relight.recovery.context import Recipe
 from relight.recovery.estimate import estimate
+from relight.recovery.forecast import Forecast, forecast
 from relight.recovery.images import pinned
 from relight.recovery.objects import ASSIGNED, containers, pod_spec
 from relight.recovery.order import WAVES
 from relight.recovery.prepare import PlannedObject, prepare
+from relight.recovery.standing import Existing
+from relight.recovery.target import EMPTY
 from relight.recovery.transforms import Action
 from relight.recovery.volumes import directory, volume_name
 
@@ -42,6 +45,7 @@ class PlanBundle:
     files: dict[str, bytes] = field(repr=False)
     hash: str
     objects: tuple[PlannedObject, ...] = field(repr=False)
+    forecast: Forecast
 
     @property
     def document(self) -> dict[str, Any]:
@@ -64,11 +68,13 @@ class OpenedPlan:
 def make_plan(inputs: PlanInputs) -> PlanBundle:
     """Pure. Raises ImageNotPinned, RequestInvalid and PreflightFailed as ``prepare`` does."""
     objects = prepare(inputs.recipe)
-    rows = b"".join(canonical(item.row()) + b"\n" for item in objects)
-    files = {PLAN: canonical(_document(inputs, objects)) + b"\n", OBJECTS: rows}
+    foreseen = forecast(objects, EMPTY, Existing(inputs.recipe.app.existing), inputs.ladder)
+    told = zip(objects, foreseen.told, strict=True)
+    rows = b"".join(canonical(item.row() | {"fate": one.fate, "because": one.because}) + b"\n" for item, one in told)
+    files = {PLAN: canonical(_document(inputs, objects, foreseen)) + b"\n", OBJECTS: rows}
     listed = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in files.items()}
     manifest = canonical({"schema_version": SCHEMA_VERSION, "files": listed}) + b"\n"
-    return PlanBundle(files=files | {MANIFEST: manifest}, hash=_digest(manifest), objects=objects)
+    return PlanBundle(files=files | {MANIFEST: manifest}, hash=_digest(manifest), objects=objects, forecast=foreseen)
 
 
 def open_plan(files: Mapping[str, bytes], expected_hash: str) -> OpenedPlan:
@@ -86,14 +92,14 @@ def bind(plan: OpenedPlan, recipe: Recipe) -> tuple[PlannedObject, ...]:
     """The objects of the recipe, held row by row against the plan. Raises PlanDrifted naming the first that differs."""
     objects = prepare(recipe)
     for item, row in zip(objects, plan.rows, strict=False):
-        if json.loads(canonical(item.row())) != row:
+        if not json.loads(canonical(item.row())).items() <= row.items():
             raise PlanDrifted(f"{item.identity} is not what the plan covers; make a new plan from this backup")
     if len(objects) != len(plan.rows):
         raise PlanDrifted(f"the plan covers {len(plan.rows)} objects, the backup gives {len(objects)}; make a new plan")
     return objects
 
 
-def _document(inputs: PlanInputs, objects: tuple[PlannedObject, ...]) -> dict[str, Any]:
+def _document(inputs: PlanInputs, objects: tuple[PlannedObject, ...], foreseen: Forecast) -> dict[str, Any]:
     recipe = inputs.recipe
     return {
         "schema_version": SCHEMA_VERSION,
@@ -115,6 +121,7 @@ def _document(inputs: PlanInputs, objects: tuple[PlannedObject, ...]) -> dict[st
         "allow_partial": recipe.app.allow_partial,
         "existing": recipe.app.existing,
         "runner": {"ladder": list(inputs.ladder)},
+        "forecast": foreseen.summary(),
         "estimate": estimate(recipe, objects, inputs.ladder),
     }
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from relight.recovery.cluster import Object, Objects
-from relight.recovery.objects import pod_spec
+from relight.recovery.objects import containers, pod_spec
 
 GroupKind = tuple[str, str]
 
@@ -64,3 +64,29 @@ def referred(obj: Object) -> Iterator[tuple[GroupKind, str]]:
     """Each (group and kind, name) that the object refers to at cluster scope."""
     for kind, names in REFERENCES.items():
         yield from ((kind, name) for name in names(obj) if name)
+
+
+def needed(obj: Object) -> Iterator[tuple[str, str]]:
+    """(kind, name) of each object of the same namespace without which the object's pods do not start."""
+    spec = pod_spec(obj) or {}
+    account = spec.get("serviceAccountName")
+    if account and account != "default":
+        yield "ServiceAccount", account
+    for volume in spec.get("volumes") or []:
+        if claimed := (volume.get("persistentVolumeClaim") or {}).get("claimName"):
+            yield "PersistentVolumeClaim", claimed
+        for source in (volume, *((volume.get("projected") or {}).get("sources") or [])):
+            yield from _data(source.get("configMap"), source.get("secret"))
+    for item in containers(spec):
+        for source in item.get("envFrom") or []:
+            yield from _data(source.get("configMapRef"), source.get("secretRef"))
+        for entry in item.get("env") or []:
+            value = entry.get("valueFrom") or {}
+            yield from _data(value.get("configMapKeyRef"), value.get("secretKeyRef"))
+
+
+def _data(config: Object | None, secret: Object | None) -> Iterator[tuple[str, str]]:
+    for kind, reference in (("ConfigMap", config), ("Secret", secret)):
+        name = (reference or {}).get("name") or (reference or {}).get("secretName")
+        if name and not (reference or {}).get("optional") and name != "kube-root-ca.crt":
+            yield kind, name

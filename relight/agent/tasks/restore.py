@@ -17,6 +17,7 @@ from relight.recovery.ledger import Ledger
 from relight.recovery.plan import OpenedPlan
 from relight.recovery.prepare import PlannedObject
 
+SHOWN = 10  # surprises in the answer; the ledger has them all
 MARGIN_SECONDS = 20.0  # of the task's deadline, kept for the ledger, the receipt and the answer
 
 
@@ -48,6 +49,8 @@ def perform(job: Job) -> Restoration:
         seconds=round(time.monotonic() - started, 3),
         cluster=str(job.bench.cluster.version().get("gitVersion", "unknown")),
         hooks=hooks,
+        forecast=ledger.score,
+        surprises=tuple(map(str, ledger.surprises[:SHOWN])),
     )
 
 

@@ -1,0 +1,95 @@
+"""The cluster that a plan is held against: an empty runner, known from a table, or one that stands and can be asked."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from relight.errors import ClusterNotReady
+from relight.recovery.cluster import ClusterApi
+from relight.recovery.objects import Identity
+from relight.recovery.prepare import PlannedObject
+from relight.recovery.standing import Before, survey
+
+# What k3s serves without any CRD, in the versions that a current backup may hold.
+SERVED: dict[str, str] = {
+    "v1": "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate "
+    "ReplicationController ResourceQuota Secret Service ServiceAccount",
+    "admissionregistration.k8s.io/v1": "MutatingWebhookConfiguration ValidatingAdmissionPolicy "
+    "ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration",
+    "apiextensions.k8s.io/v1": "CustomResourceDefinition",
+    "apiregistration.k8s.io/v1": "APIService",
+    "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
+    "autoscaling/v1": "HorizontalPodAutoscaler",
+    "autoscaling/v2": "HorizontalPodAutoscaler",
+    "batch/v1": "CronJob Job",
+    "certificates.k8s.io/v1": "CertificateSigningRequest",
+    "coordination.k8s.io/v1": "Lease",
+    "discovery.k8s.io/v1": "EndpointSlice",
+    "events.k8s.io/v1": "Event",
+    "flowcontrol.apiserver.k8s.io/v1": "FlowSchema PriorityLevelConfiguration",
+    "k3s.cattle.io/v1": "Addon ETCDSnapshotFile",
+    "networking.k8s.io/v1": "Ingress IngressClass NetworkPolicy",
+    "node.k8s.io/v1": "RuntimeClass",
+    "policy/v1": "PodDisruptionBudget",
+    "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
+    "scheduling.k8s.io/v1": "PriorityClass",
+    "storage.k8s.io/v1": "CSIDriver CSINode CSIStorageCapacity StorageClass VolumeAttachment",
+}
+# (group, kind, name) of what objects refer to by name and an empty runner has of its own.
+OWN = frozenset(
+    {
+        ("storage.k8s.io", "StorageClass", "local-path"),
+        ("scheduling.k8s.io", "PriorityClass", "system-cluster-critical"),
+        ("scheduling.k8s.io", "PriorityClass", "system-node-critical"),
+    }
+)
+GroupVersionKind = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """``served``: api version and kind. ``before``: what stands there of the plan's kinds. ``named``: what else objects may
+    refer to at cluster scope."""
+
+    name: str
+    served: frozenset[GroupVersionKind]
+    before: Before = field(default_factory=dict, repr=False)
+    named: frozenset[tuple[str, str, str]] = OWN
+
+
+EMPTY = Target(
+    name="empty", served=frozenset((version, kind) for version, kinds in SERVED.items() for kind in kinds.split())
+)
+
+
+def inspect(cluster: ClusterApi, name: str, objects: Sequence[PlannedObject], referred: set[tuple[str, str]]) -> Target:
+    """A cluster as it stands. ``referred``: group and kind of what the objects name at cluster scope. Changes nothing.
+
+    Raises the cluster's errors when it cannot be asked at all.
+    """
+    cluster.version()  # a cluster that does not answer is an error, not an empty one
+    kinds = sorted({(obj["apiVersion"], obj["kind"]) for item in objects if (obj := item.object) is not None})
+    with ThreadPoolExecutor(8, thread_name_prefix="inspect") as pool:
+        before = survey(cluster, objects, pool, lambda call: call())
+        answers = pool.map(lambda one: _serves(cluster, *one), kinds)
+        served = frozenset(kind for kind, there in zip(kinds, answers, strict=True) if there)
+        versions = {(one.api_version.rpartition("/")[0], one.kind): one.api_version for one in cluster.resources()}
+        named = {
+            (group, kind, obj["metadata"]["name"])
+            for group, kind in referred
+            if (version := versions.get((group, kind)))
+            for obj in cluster.list(version, kind, brief=True)
+        }
+    return Target(name=name, served=served, before=before, named=frozenset(named))
+
+
+def _serves(cluster: ClusterApi, version: str, kind: str) -> bool:
+    try:
+        cluster.get(version, kind, None, "relight-asks-whether-the-kind-is-served")
+    except ClusterNotReady:
+        return False
+    return True
+
+
+def stands(target: Target, who: Identity) -> bool:
+    return who in target.before or (who.group, who.kind, who.name) in target.named
