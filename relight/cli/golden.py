@@ -112,7 +112,8 @@ def plan(
 ) -> None:
     """Writes the plan of a recovery; changes nothing.
 
-    It tells what will become of each object, on an empty runner or on the cluster of --against. The bundle has a manifest of hashes and is the same, byte for byte, for the same inputs; the mode is one of them.
+    It tells what will become of each object, on an empty runner or on the cluster of --against. The bundle has a manifest of
+    hashes and is the same, byte for byte, for the same inputs; the mode is one of them.
 
     \b
     Examples:

@@ -43,6 +43,8 @@ class FakeCluster:
     def apply(self, obj: Object, *, field_manager: str = "relight", force: bool = True, dry_run: bool = False) -> Object:
         name = obj["metadata"]["name"]
         self._meet("apply", name)
+        if dry_run:
+            return self._would_be(obj)
         self.applied.append(f"{obj['kind']}/{name}")
         after = self.put(obj)
         with self.lock:
@@ -123,6 +125,10 @@ class FakeCluster:
             self.store[_key(after)] = after
             self.on_write(self, after)
             return deepcopy(self.store[_key(after)])
+
+    def _would_be(self, obj: Object) -> Object:
+        before = self.store.get(_key(obj), {})
+        return deepcopy(obj) | ({"status": before["status"]} if "status" in before and "status" not in obj else {})
 
     def one(self, kind: str, name: str, namespace: str = "shop") -> Object:
         return self.store[(kind, "" if kind in CLUSTER_SCOPED else namespace, name)]

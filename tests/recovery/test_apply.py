@@ -12,15 +12,14 @@ from relight.errors import ClusterNotReady, ClusterRefused, Conflict, PlanDrifte
 from relight.model import RestoreOutcome
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.cluster import Object
-from relight.recovery.ledger import Ledger, LedgerRow
+from relight.recovery.ledger import LedgerRow
 from relight.recovery.order import wave
 from relight.recovery.patience import Deadline, Patience
-from relight.recovery.plan import PlanBundle, open_plan
+from relight.recovery.plan import open_plan
 from tests.recovery.fake import FakeCluster
-from tests.recovery.shop import app, cronjob, obj, plan, recipe, shop
+from tests.recovery.restoring import DATA, restore, row
+from tests.recovery.shop import cronjob, obj, plan, recipe, shop
 
-QUICK = Patience(tries=4, sleep=lambda _: None)
-DATA = Path("/data")
 CRD = obj(
     "apiextensions.k8s.io/v1",
     "CustomResourceDefinition",
@@ -29,16 +28,6 @@ CRD = obj(
     spec={"group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"}},
 )
 WIDGET = obj("example.com/v1", "Widget", "one", spec={"size": 3})
-
-
-def restore(cluster: FakeCluster, bundle: PlanBundle | None = None, **options: object) -> Ledger:
-    bundle = bundle or plan()
-    chosen = {"cluster": cluster, "data_dir": DATA, "patience": QUICK, "established_seconds": 0.2} | options
-    return apply_plan(Applier(**chosen), open_plan(bundle.files, bundle.hash), bundle.objects)  # type: ignore[arg-type]
-
-
-def row(ledger: Ledger, name: str) -> LedgerRow:
-    return next(row for row in ledger.rows if row.name == name)
 
 
 def established(cluster: FakeCluster, written: Object) -> None:
@@ -150,67 +139,6 @@ def test_a_kind_that_is_never_served_is_waited_for_once_and_not_once_an_object()
     ledger = restore(cluster, plan(recipe([*shop(), *many])), concurrency=2)
     assert ledger.counts["failed"] == 40 and cluster.has("Deployment", "web")
     assert sum(cluster.asked[f"apply w-{i}"] for i in range(40)) < 40 + 2 * 3 + 1
-
-
-def test_an_interrupted_restore_is_gone_on_with_and_ends_in_the_same_cluster() -> None:
-    seen: list[str] = []
-
-    def killed(done: LedgerRow) -> None:
-        seen.append(done.name)
-        if len(seen) == 5:
-            raise KeyboardInterrupt
-
-    cluster, whole = FakeCluster(), FakeCluster()
-    with pytest.raises(KeyboardInterrupt):
-        restore(cluster, progress=killed)
-    ledger = restore(cluster)
-    restore(whole)
-    assert ledger.outcome == RestoreOutcome.COMPLETE and 0 < ledger.counts["unchanged"] < len(ledger.rows)
-    assert {key: _plain(item) for key, item in cluster.store.items()} == {k: _plain(i) for k, i in whole.store.items()}
-
-
-def _plain(item: Object) -> Object:
-    return item | {"metadata": {key: value for key, value in item["metadata"].items() if key != "resourceVersion"}}
-
-
-# ---------------------------------------------------------------- what was there already
-THEIRS = obj("v1", "ConfigMap", "settings", data={"BUCKET": "s3://theirs"})
-
-
-def test_existing_update_brings_it_to_the_plans_form() -> None:
-    cluster = FakeCluster()
-    cluster.put(THEIRS)
-    ledger = restore(cluster, plan(recipe(app=app(existing="update"))))
-    assert cluster.one("ConfigMap", "settings")["data"]["BUCKET"] == "s3://rehearsal"
-    assert ledger.outcome == RestoreOutcome.COMPLETE
-
-
-def test_existing_keep_leaves_it_and_says_so() -> None:
-    cluster = FakeCluster()
-    cluster.put(THEIRS)
-    ledger = restore(cluster, plan(recipe(app=app(existing="keep"))))
-    assert cluster.one("ConfigMap", "settings")["data"] == {"BUCKET": "s3://theirs"}
-    assert row(ledger, "settings").fate == "kept" and "kept as it was" in row(ledger, "settings").reason
-    assert ledger.outcome == RestoreOutcome.COMPLETE and cluster.has("Deployment", "web")
-
-
-def test_existing_fail_applies_nothing_and_names_what_was_there() -> None:
-    cluster = FakeCluster()
-    cluster.put(THEIRS)
-    ledger = restore(cluster, plan(recipe(app=app(existing="fail"))))
-    assert cluster.applied == [] and ledger.outcome == RestoreOutcome.PARTIAL
-    assert 'existing = "fail"' in row(ledger, "settings").reason
-    assert row(ledger, "web").reason == "nothing was applied: 1 other object(s) were there already"
-
-
-@pytest.mark.parametrize("existing", ["fail", "keep"])
-def test_what_an_interrupted_restore_made_is_its_own_and_not_in_the_way(existing: str) -> None:
-    cluster, bundle = FakeCluster(), plan(recipe(app=app(existing=existing)))
-    cluster.put(obj("v1", "Namespace", "shop", None))
-    cluster.put(obj("v1", "ServiceAccount", "default"))
-    restore(cluster, bundle)
-    again = restore(cluster, bundle)
-    assert again.counts["failed"] == again.counts["kept"] == 0 and again.outcome == RestoreOutcome.COMPLETE
 
 
 def test_custom_resources_wait_for_their_definition() -> None:
