@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from relight.adapters.kube_address import Resource
-from relight.adapters.kube_http import NOT_FOUND, OK, Query, Wire, refusal, stream_lines, translated
+from relight.adapters.kube_http import NOT_FOUND, OK, Query, Wire, only_tried, refusal, selectors, stream_lines, translated
 from relight.adapters.kube_proxy import Answered, look
 from relight.errors import ClusterNotReady, ClusterRefused, RelightError, ServiceUnavailable
 
@@ -56,13 +56,13 @@ class Cluster:
     # ------------------------------------------------------------ objects
     def apply(self, obj: Object, *, field_manager: str = FIELD_MANAGER, force: bool = True, dry_run: bool = False) -> Object:
         """Server-side apply; returns the object as the API now has it."""
-        query = [("fieldManager", field_manager), ("force", json.dumps(force)), *_dry_run(dry_run)]
+        query = [("fieldManager", field_manager), ("force", json.dumps(force)), *only_tried(dry_run)]
         address = self._address_of(obj, obj["metadata"]["name"])
         return self._json("PATCH", address, query, body=obj, content=APPLY, missing=ClusterNotReady)
 
     def create(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Raises Conflict when it exists already."""
-        query = [("fieldManager", FIELD_MANAGER), *_dry_run(dry_run)]
+        query = [("fieldManager", FIELD_MANAGER), *only_tried(dry_run)]
         return self._json("POST", self._address_of(obj), query, body=obj, missing=ClusterNotReady)
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
@@ -86,7 +86,7 @@ class Cluster:
         found: Objects = []
         token = ""
         while True:
-            query = _selectors(labels, fields) + [("limit", str(PAGE))] + ([("continue", token)] if token else [])
+            query = selectors(labels, fields) + [("limit", str(PAGE))] + ([("continue", token)] if token else [])
             page = self._json("GET", address, query, accept=BRIEF if brief else JSON)
             items = page.get("items") or []
             found += [(_brief(item) if brief else item) | {"apiVersion": api_version, "kind": kind} for item in items]
@@ -124,7 +124,7 @@ class Cluster:
     ) -> Iterator[tuple[str, Object]]:
         """(type, object) for each change, for at most ``seconds``. Raises ServiceUnavailable when the watch expires."""
         address = self.resource(api_version, kind).address(namespace)
-        query = [*_selectors(labels, fields), ("watch", "1"), ("timeoutSeconds", str(max(1, int(seconds))))]
+        query = [*selectors(labels, fields), ("watch", "1"), ("timeoutSeconds", str(max(1, int(seconds))))]
         with self._answer("GET", address, query, timeout=seconds + self._timeout) as answer:
             for line in stream_lines(answer):
                 event = msgspec.json.decode(line)
@@ -243,11 +243,3 @@ class Cluster:
 def _brief(item: Object) -> Object:
     """An API that knows no brief form answers with whole objects."""
     return {"metadata": item["metadata"]}
-
-
-def _dry_run(wanted: bool) -> Query:
-    return [("dryRun", "All")] if wanted else []
-
-
-def _selectors(labels: str, fields: str) -> Query:
-    return [(key, value) for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value]

@@ -112,3 +112,11 @@ def stream_lines(answer: Any) -> Iterator[bytes]:
     for chunk in answer.stream(amt=None, decode_content=False):
         *full, rest = (rest + chunk).split(b"\n")
         yield from filter(None, full)
+
+
+def only_tried(wanted: bool) -> Query:
+    return [("dryRun", "All")] if wanted else []
+
+
+def selectors(labels: str, fields: str) -> Query:
+    return [(key, value) for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value]
