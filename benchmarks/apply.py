@@ -46,7 +46,7 @@ def rows(count: int = OBJECTS) -> Iterator[Row]:
         with local_cluster(home) as kubeconfig:
             allowed = count / LOCAL_A_SECOND
             name = f"apply {count:,} objects to the local cluster"
-            yield row(name, f"{LOCAL_A_SECOND} objects/s", ours(kubeconfig, count)["wall"], allowed, 1.0)
+            yield Row.of(name, f"{LOCAL_A_SECOND} objects/s", ours(kubeconfig, count)["wall"], allowed, 1.0)
 
 
 def manifests(count: int) -> str:
@@ -60,13 +60,8 @@ def against_kubectl(kubectl: Path, kubeconfig: Path, home: Path, count: int, sec
     theirs = _spent([*command, str(home / "objects.yaml")], home)
     mine = [ours(kubeconfig, count) for _ in range(ROUNDS)]
     name = f"apply {count:,} objects, answers in {seconds * 1000:.0f} ms"
-    yield row(name, PEER, median(one["wall"] for one in mine), theirs["wall"], target)
-    yield row(f"CPU, {name}", PEER, median(one["cpu"] for one in mine), theirs["cpu"], CPU_TARGET)
-
-
-def row(name: str, peer: str, mine: float, other: float, target: float) -> Row:
-    ratio = round(mine / other, 3)
-    return Row(name=name, peer=peer, ours_seconds=mine, peer_seconds=other, ratio=ratio, target=target, ok=ratio <= target)
+    yield Row.of(name, PEER, median(one["wall"] for one in mine), theirs["wall"], target)
+    yield Row.of(f"CPU, {name}", PEER, median(one["cpu"] for one in mine), theirs["cpu"], CPU_TARGET)
 
 
 def ours(kubeconfig: Path, count: int) -> dict[str, float]:
