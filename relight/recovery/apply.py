@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -44,9 +43,7 @@ class Applier:
                 return Ledger(tuple(_blocked(item, {one.identity for one in blocked}) for item in objects))
             rows: dict[int, LedgerRow] = {}
             for _, wave in groupby(sorted(objects, key=lambda item: item.wave), key=lambda item: item.wave):
-                items = list(wave)
-                for item, row in zip(items, pool.map(partial(restore.one, before), items), strict=True):
-                    rows[id(item)] = row
+                restore.wave(list(wave), before, pool, rows)
         return Ledger(tuple(rows[id(item)] for item in objects))
 
 
@@ -62,7 +59,23 @@ class _Restore:
     def persist(self, call: Callable[[], list[Object]]) -> list[Object]:
         return self._with.patience.persist(call, self._deadline)
 
-    def one(self, before: Before, item: PlannedObject) -> LedgerRow:
+    def wave(self, items: list[PlannedObject], before: Before, pool: ThreadPoolExecutor, rows: dict[int, LedgerRow]) -> None:
+        """Each worker takes the next object when it is done with one: a future an object would cost a tenth of the time."""
+        todo = iter(items)  # one step of a list's iterator is atomic
+
+        def work(_: int) -> None:
+            try:
+                for item in todo:
+                    rows[id(item)] = self._one(item, before)
+            except BaseException:
+                for _item in todo:
+                    pass  # what is left is not begun
+                raise
+
+        for _ in pool.map(work, range(min(self._with.concurrency, len(items)))):
+            pass
+
+    def _one(self, item: PlannedObject, before: Before) -> LedgerRow:
         row = self._row(item, before) if item.object is not None else LedgerRow.of(item)
         self._with.progress(row)
         return row
