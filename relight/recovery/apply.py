@@ -1,6 +1,6 @@
 """Applies a plan to a cluster: wave after wave, each wave concurrently, each object by server-side apply."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -20,6 +20,7 @@ from relight.recovery.volumes import place
 CONCURRENCY = 32
 RESTORE_SECONDS = 1500.0
 ESTABLISHED_SECONDS = 60.0
+WAS_THERE = 'it was there already, and the app says existing = "fail"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,13 @@ class Applier:
     def run(self, objects: Sequence[PlannedObject], existing: Existing = Existing.UPDATE) -> Ledger:
         restore = _Restore(self, existing)
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="apply") as pool:
-            before = survey(self.cluster, objects, pool, restore.persist)
+            try:
+                before = survey(self.cluster, objects, pool, restore.persist, existing)
+            except RelightError as error:
+                return _nothing(objects, {}, f"nothing was applied: what is there already cannot be told: {error}")
             if blocked := blocking(objects, before, existing):
-                return Ledger(tuple(_blocked(item, {one.identity for one in blocked}) for item in objects))
+                others = f"nothing was applied: {len(blocked)} other object(s) were there already"
+                return _nothing(objects, {item.identity: WAS_THERE for item in blocked}, others)
             rows: dict[int, LedgerRow] = {}
             for _, wave in groupby(sorted(objects, key=lambda item: item.wave), key=lambda item: item.wave):
                 restore.wave(list(wave), before, pool, rows)
@@ -144,12 +149,15 @@ def check_digests(plan: OpenedPlan, objects: Sequence[PlannedObject], form: str)
         raise PlanDrifted(f"the plan covers {len(plan.rows)} objects, not {len(objects)}; make a new plan")
 
 
-def _blocked(item: PlannedObject, blocked: set[Identity]) -> LedgerRow:
-    if item.object is None:
-        return LedgerRow.of(item)
-    if item.identity in blocked:
-        return LedgerRow.of(item, Fate.FAILED, 'it was there already, and the app says existing = "fail"')
-    return LedgerRow.of(item, Fate.FAILED, f"nothing was applied: {len(blocked)} other object(s) were there already")
+def _nothing(objects: Sequence[PlannedObject], reasons: Mapping[Identity, str], otherwise: str) -> Ledger:
+    """The ledger of a restore that did not begin."""
+
+    def row(item: PlannedObject) -> LedgerRow:
+        if item.object is None:
+            return LedgerRow.of(item)
+        return LedgerRow.of(item, Fate.FAILED, reasons.get(item.identity, otherwise))
+
+    return Ledger(tuple(map(row, objects)))
 
 
 def _fate(item: PlannedObject, before: Standing | None, after: str) -> LedgerRow:

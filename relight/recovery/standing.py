@@ -34,8 +34,13 @@ Before = dict[Identity, Standing]
 Persist = Callable[[Callable[[], list[Object]]], list[Object]]
 
 
-def survey(cluster: ClusterApi, objects: Iterable[PlannedObject], pool: ThreadPoolExecutor, persist: Persist) -> Before:
-    """One listing of metadata a kind and namespace. Kinds that the cluster does not serve yet hold nothing."""
+def survey(
+    cluster: ClusterApi, objects: Iterable[PlannedObject], pool: ThreadPoolExecutor, persist: Persist, existing: Existing
+) -> Before:
+    """One listing of metadata a kind and namespace. Kinds that the cluster does not serve yet hold nothing.
+
+    What cannot be listed is an error, where overwriting it would be another: then raises the cluster's errors.
+    """
     kinds = {
         (obj["apiVersion"], item.identity.group, obj["kind"], item.identity.namespace) for item, obj in _applied(objects)
     }
@@ -45,6 +50,8 @@ def survey(cluster: ClusterApi, objects: Iterable[PlannedObject], pool: ThreadPo
         try:
             found = persist(lambda: _list(cluster, version, name, namespace))
         except RelightError:
+            if existing is not Existing.UPDATE:
+                raise
             return {}  # applying will say what is wrong, object by object
         return {Identity(group, name, namespace, obj["metadata"]["name"]): _standing(obj) for obj in found}
 

@@ -8,7 +8,7 @@ from relight.errors import ClusterNotReady
 from relight.recovery.cluster import ClusterApi
 from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
-from relight.recovery.standing import Before, survey
+from relight.recovery.standing import Before, Existing, survey
 
 # What k3s serves without any CRD, in the versions that a current backup may hold.
 SERVED: dict[str, str] = {
@@ -70,7 +70,7 @@ def inspect(cluster: ClusterApi, name: str, objects: Sequence[PlannedObject], re
     cluster.version()  # a cluster that does not answer is an error, not an empty one
     kinds = sorted({(obj["apiVersion"], obj["kind"]) for item in objects if (obj := item.object) is not None})
     with ThreadPoolExecutor(8, thread_name_prefix="inspect") as pool:
-        before = survey(cluster, objects, pool, lambda call: call())
+        before = survey(cluster, objects, pool, lambda call: call(), Existing.KEEP)
         answers = pool.map(lambda one: _serves(cluster, *one), kinds)
         served = frozenset(kind for kind, there in zip(kinds, answers, strict=True) if there)
         versions = {(one.api_version.rpartition("/")[0], one.kind): one.api_version for one in cluster.resources()}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relight.errors import ClusterRefused
 from relight.model import RestoreOutcome
 from relight.recovery.cluster import Object
 from relight.recovery.ledger import LedgerRow
@@ -69,3 +70,13 @@ def test_what_an_interrupted_restore_made_is_its_own_and_not_in_the_way(existing
     restore(cluster, bundle)
     again = restore(cluster, bundle)
     assert again.counts["failed"] == again.counts["kept"] == 0 and again.outcome == RestoreOutcome.COMPLETE
+
+
+@pytest.mark.parametrize("existing", ["fail", "keep"])
+def test_when_nobody_can_tell_what_is_there_nothing_is_overwritten(existing: str) -> None:
+    cluster = FakeCluster()
+    cluster.put(THEIRS)
+    cluster.failures["ConfigMap"] = [ClusterRefused("forbidden: cannot list configmaps")]
+    ledger = restore(cluster, plan(recipe(app=app(existing=existing))))
+    assert cluster.applied == [] and ledger.outcome == RestoreOutcome.PARTIAL
+    assert "cannot be told: forbidden" in row(ledger, "web").reason
