@@ -41,6 +41,8 @@ def backup(account: None) -> str:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Api]:
     server = Api()
+    for path in ("/api/v1/namespaces", CONFIG_MAPS, "/apis/apps/v1/namespaces/sample/deployments"):
+        server.answers[path] = (200, {"items": []})
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     kubeconfig(tmp_path, server.server_address[1])
