@@ -146,8 +146,7 @@ class App(Strict):
 
     Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
     heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is. ``quiesce``: what
-    mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with objects of somebody
-    else where its own are to be: ``fail`` (apply nothing), ``keep`` or ``update``.
+    mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with others' objects in its way.
     """
 
     name: Name
