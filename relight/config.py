@@ -146,7 +146,7 @@ class App(Strict):
 
     Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
     heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is. ``quiesce``: what
-    mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with others' objects in its way.
+    mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with others' objects there.
     """
 
     name: Name
