@@ -55,8 +55,9 @@ def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Pat
     check(output_dir, against)
     app = session.app(run_request(fields).app)
     bundle = make(session, run_id, fields)
-    foreseen = bundle.forecast if against.target == EMPTY.name else ask(bundle, app, against)
+    asked = None if against.target == EMPTY.name else ask(bundle, app, against)
     keep(bundle, output_dir)
+    foreseen = asked or bundle.forecast
     found = {"run_id": run_id, "directory": str(output_dir), "hash": bundle.hash, "plan": bundle.document}
     told = [encode(one) | {"object": str(item.identity)} for item, one in zip(bundle.objects, foreseen.told, strict=True)]
     found["forecast"] = foreseen.summary() | {"objects": told}
