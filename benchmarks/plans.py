@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.table import Row, compare
+from benchmarks.table import Row, compare, rated
 from relight.config import App, Signal, Validator
 from relight.model import Mode
 from relight.recovery.context import BackupFacts, Recipe
@@ -59,8 +59,8 @@ def bounded(count: int, seconds: float, mib: float) -> Iterator[Row]:
     command = [sys.executable, "-m", "benchmarks.plans", str(count)]
     taken = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     name = f"plan of {count:,} objects, half of them workloads"
-    yield Row.of(name, f"{seconds:.0f} s", taken["seconds"], seconds, 1.0)
-    yield Row.of(f"peak memory, MiB, {name}", f"{mib:.0f} MiB", taken["mib"], mib, 1.0)
+    yield rated(name, f"{seconds:.0f} s", 1.0, taken["seconds"], seconds)
+    yield rated(f"peak memory, MiB, {name}", f"{mib:.0f} MiB", 1.0, taken["mib"], mib)
 
 
 def rows() -> Iterator[Row]:
