@@ -140,7 +140,21 @@ def drop_token_mounts(obj: Object, _: TransformContext) -> str | None:
     return "injected token mounts removed"
 
 
+def say_once(obj: Object, _: TransformContext) -> str | None:
+    """A variable given twice: a pod takes the last, and so may be created; server-side apply refuses it."""
+    twice: set[str] = set()
+    for item in containers(pod_spec(obj) or {}):
+        given = item.get("env") or []
+        last = {entry["name"]: entry for entry in given}
+        if len(last) < len(given):
+            names = [entry["name"] for entry in given]
+            twice |= {name for name in last if names.count(name) > 1}
+            item["env"] = list(last.values())
+    return f"variable {', '.join(sorted(twice))} given twice: the last counts" if twice else None
+
+
 RESTORING: tuple[Rule, ...] = (
+    say_once,
     modernise,
     leave_owners,
     leave_finalizers,

@@ -11,6 +11,7 @@ from tests.recovery.shop import (
     app,
     claim,
     config,
+    deployment,
     namespace,
     obj,
     pod,
@@ -28,6 +29,19 @@ def test_every_mention_of_the_namespace_follows_it() -> None:
     volume = quarantined_form(found["PersistentVolume/relight-rehearsal-ledger"])
     assert volume["spec"]["hostPath"]["path"].endswith("/volumes/shop/ledger")
     assert volume["spec"]["claimRef"]["namespace"] == "rehearsal"
+
+
+def test_a_variable_given_twice_is_what_the_pod_saw() -> None:
+    web = deployment(image=IMAGE)
+    web["spec"]["template"]["spec"]["containers"][0]["env"] = [
+        {"name": "MODE", "value": "old"},
+        {"name": "HOME", "value": "/app"},
+        {"name": "MODE", "value": "new"},
+    ]
+    found = restored(web)["Deployment/web"]
+    (main,) = released_form(found)["spec"]["template"]["spec"]["containers"]
+    assert {entry["name"]: entry["value"] for entry in main["env"]} == {"MODE": "new", "HOME": "/app"}
+    assert len(main["env"]) == 2 and "variable MODE given twice: the last counts" in found.transforms
 
 
 def test_a_backup_without_its_namespace_gets_one() -> None:
