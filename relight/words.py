@@ -1,5 +1,7 @@
 """Numbers as a person reads them, the same on every screen and page."""
 
+A_RUNG = 10  # attempts that each rung of the launch ladder counts
+
 
 def duration(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``, ``4 d 3 h``."""
@@ -25,3 +27,9 @@ def size(count: int) -> str:
 def counts(by_fate: dict[str, int]) -> str:
     """``3 created, 1 skipped``: what there is none of is left out."""
     return ", ".join(f"{number} {fate}" for fate, number in sorted(by_fate.items()) if number) or "none"
+
+
+def attempt(number: int) -> str:
+    """A phase's attempt: ``rung 2, try 3``; nothing for the first try of the first rung."""
+    rung, tried = divmod(number, A_RUNG)
+    return ", ".join([f"rung {rung + 1}"] * bool(rung) + [f"try {tried + 1}"] * bool(tried))

@@ -17,6 +17,7 @@ import typer
 
 from relight.adapters.calls import call
 from relight.adapters.s3 import split
+from relight.cli.sample import sample
 from relight.cli.session import ENGINE, Session, require_room, with_session
 from relight.config import App
 from relight.configfile import load
@@ -181,5 +182,5 @@ def keeper_pid() -> int | None:
     return None
 
 
-for command in (up, down, status):
+for command in (up, sample, down, status):
     group.command()(with_session(command))

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from relight.cli.output import table, toned
 from relight.cli.view import TOLD, CheckRow, PhaseRow, View
-from relight.words import duration
+from relight.words import A_RUNG, attempt, duration
 
 SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
 HINTS = {
@@ -43,7 +43,9 @@ def hint(phase: str) -> str:
 
 
 def doing(view: View, phase: str) -> str:
-    """The hint, but for Teardown when somebody asked for the runner to be kept."""
+    """The hint, but for Teardown when somebody asked for the runner to be kept, and for Launch after a runner was lost."""
+    if phase == "launch" and any(row.phase == phase and row.attempt >= A_RUNG for row in view.phases):
+        return "the last runner gave no sign of life; asking for another, on the next rung of the ladder"
     return "keeping the runner, unless the run has failed" if phase == "teardown" and view.to_hold else hint(phase)
 
 
@@ -73,7 +75,7 @@ def run(page: Console, view: View) -> None:
 
 
 def phase_cells(view: View, row: PhaseRow) -> tuple[str, str, str, str]:
-    again = f" (attempt {row.attempt + 1})" if row.attempt else ""
+    again = f" ({attempt(row.attempt)})" if row.attempt else ""
     return row.phase, toned(row.status) + again, whole(row.seconds), escape(outcome_of(view, row))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from relight.words import counts, duration, size
+from relight.words import attempt, counts, duration, size
 
 TEMPLATE = "report.html.j2"
 MOODS = {
@@ -66,7 +66,7 @@ def page(report: dict[str, Any]) -> bytes:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"duration": duration, "mood": lambda word: MOODS.get(str(word), "")}
+    environment.filters |= {"attempt": attempt, "duration": duration, "mood": lambda word: MOODS.get(str(word), "")}
     facts = {**report["facts"], "run": report["run"]}
     shown = environment.get_template(TEMPLATE).render(
         report=report,

@@ -37,7 +37,8 @@ exec {python} -m relight.local.cluster --data "$data" --port 0 --kubeconfig "$ku
 def synthesize(state: Path, config: Config) -> Path:
     """The cloud assembly, below ``state``. Raises EngineFailed with app.py's own words."""
     written, assembly = state / "relight.toml", state / "assembly"
-    here = replace(config, runner=replace(config.runner, k3s=k3s(state)))
+    runner = replace(config.runner, k3s=k3s(state), images=None)  # the local cluster has no images to begin with
+    here = replace(config, runner=runner)
     written.write_text(toml(given(here)), encoding="utf-8")
     command = [sys.executable, "app.py", "--config", str(written), "--output", str(assembly), "--platform", "local"]
     marked = {**environment(), processes.MARK: str(state)}
