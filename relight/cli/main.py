@@ -1,6 +1,5 @@
 """`relight ...`: the commands, and the one place where an error becomes a line on stderr and an exit status."""
 
-import contextlib
 import json
 import os
 import sys
@@ -68,7 +67,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # whoever read the output has left, as with | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return exits.INTERRUPTED
     except (KeyboardInterrupt, Abort):
         print(INTERRUPTED, file=sys.stderr)
@@ -90,10 +89,18 @@ def invoke(arguments: list[str]) -> int:
 def refuse(arguments: list[str], refusal: exits.Refusal) -> int:
     """Tells the error: to a person on stderr and, where a script reads stdout, there too."""
     print(spelled(refusal.lines(), "--local" in arguments), file=sys.stderr)
-    if wants_json(arguments):
-        with contextlib.suppress(OSError):  # stdout itself may be what is full
-            print(json.dumps(refusal.document(), indent=2, sort_keys=True), flush=True)
+    try:
+        if wants_json(arguments):
+            print(json.dumps(refusal.document(), indent=2, sort_keys=True))
+        sys.stdout.flush()
+    except OSError:  # stdout itself may be what is full
+        forget_output()
     return refusal.status
+
+
+def forget_output() -> None:
+    """What could not be written would be tried again as Python ends, and spoil the exit status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def wants_json(arguments: list[str]) -> bool:

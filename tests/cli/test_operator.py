@@ -93,7 +93,8 @@ def test_a_script_gets_every_wrong_field_as_a_list(terminal: Terminal, account: 
 
 def outside(folder: Path, *typed: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "relight.cli", *typed]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as most people have it
+    environment |= {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=environment, stderr=subprocess.PIPE, timeout=60, check=False, **options)
 
 
