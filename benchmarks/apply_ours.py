@@ -5,12 +5,12 @@ while the cluster still starts. A process of its own; prints {wall, cpu} of the 
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.plans import inputs
+from benchmarks.table import peak_mib
 from relight.adapters.kube import Cluster, preload
 from relight.model import RestoreOutcome
 from relight.recovery.apply import Applier, apply_plan
@@ -24,7 +24,7 @@ def main(kubeconfig: str, count: int) -> int:
     wall, cpu = time.perf_counter(), time.process_time()
     ledger = apply_plan(Applier(cluster=cluster, data_dir=Path("/nowhere")), plan, bundle.objects)
     taken = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    print(json.dumps(taken | {"mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps(taken | {"mib": peak_mib()}))
     for row in ledger.faults[:5]:
         print(f"{row.kind} {row.name}: {row.reason}", file=sys.stderr)
     return 0 if ledger.outcome is RestoreOutcome.COMPLETE else 1

@@ -1,7 +1,6 @@
 """Planning: is it linear in objects? The peer of the large plan is ten of the small one."""
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.table import Row, compare, rated
+from benchmarks.table import Row, compare, peak_mib, rated
 from relight.config import App, Signal, Validator
 from relight.model import Mode
 from relight.recovery.context import BackupFacts, Recipe
@@ -88,8 +87,7 @@ def _plan(given: PlanInputs) -> None:
 def main(count: int) -> None:
     given, began = mixed(count), time.perf_counter()
     make_plan(given)
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": time.perf_counter() - began, "mib": mib}))
+    print(json.dumps({"seconds": time.perf_counter() - began, "mib": peak_mib()}))
 
 
 if __name__ == "__main__":

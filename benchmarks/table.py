@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 Timed = Callable[[], None]
@@ -88,3 +89,9 @@ def shell(command: str, **variables: str) -> Timed:
         subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, env=os.environ | variables)
 
     return run
+
+
+def peak_mib() -> float:
+    """This process's own peak of memory. ``getrusage`` would count what its parent had when it started this one."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
