@@ -12,6 +12,7 @@ from relight.backup.tarball import BLOCK, MAX_TIME
 HEADER = re.compile(rb"(?s)(.{100})([0-7]{7})\0([0-7]{7})\0([0-7]{7})\0([0-7]{11})\0([0-7]{11})\0([0-7]{6})\0 ([0x])")
 ONLY_MTIME = re.compile(rb"([0-9]{2}) mtime=([0-9]{1,10})\.([0-9]{9})\n")
 LATEST = MAX_TIME * 10**9
+NO_DEVICE = {bytes(16), b"0000000\0" * 2}  # its numbers, as a file that is no device has them: anything else may be refused
 
 Plain = tuple[str, int, int, int, int, int, int]  # name, mode, uid, gid, mtime in ns, size, where its content begins
 
@@ -45,4 +46,5 @@ def _sound(raw: bytes, at: int, checksum: bytes) -> bool:
     """
     block = raw[at : at + BLOCK]
     told = int(checksum, 8) + sum(checksum) - 7 * 32
-    return len(block) == BLOCK and block.isascii() and adler32(block) & 0xFFFF == told + 1
+    plain = len(block) == BLOCK and block.isascii() and block[329:345] in NO_DEVICE
+    return plain and adler32(block) & 0xFFFF == told + 1

@@ -15,6 +15,8 @@ from relight.errors import Conflict, RelightError, ServiceUnavailable, Throttled
 from tests.backup.conftest import URI, restored, snapshot, source
 from tests.stub_s3 import Faults, serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def faults(store: S3, volume: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:

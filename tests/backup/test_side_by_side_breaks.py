@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relight.adapters.s3 import S3
@@ -111,6 +111,7 @@ HEADERS = (
 )
 
 
+@example(header=HEADERS[0], changes={329: 1})  # a device's number that is none
 @given(header=st.sampled_from(HEADERS), changes=st.dictionaries(st.integers(0, 1535), st.integers(0, 255), max_size=2))
 def test_what_is_read_at_a_glance_is_what_careful_reading_finds(header: bytes, changes: dict[int, int]) -> None:
     raw = bytearray(header)

@@ -15,7 +15,7 @@ from tests.cluster.kube import Kube, client_of, config_map, pod, running
 from tests.support import eventually
 
 Obj = dict[str, Any]
-pytestmark = pytest.mark.usefixtures("emulated")
+pytestmark = [pytest.mark.usefixtures("emulated"), pytest.mark.slow]
 needs_networks = pytest.mark.skipif(not detect().networks, reason="the kernel refuses network namespaces")
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cluster.kube import Kube, config_map
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_watch_starts_with_what_is_there(kube: Kube, namespace: str) -> None:
     kube.create(config_map(namespace, "one"))

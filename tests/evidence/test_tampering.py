@@ -17,6 +17,8 @@ from relight.evidence.verify import verify_copy
 from relight.model import canonical
 from tests.evidence.test_evidence import PEM, PREFIX, RUN, clients, copy, problems, signer, store
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["clients", "copy", "store"]
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -23,6 +23,8 @@ from tests.handlers.cast import ANN, Cast
 from tests.handlers.conftest import EVIDENCE, RUN_ID, STORAGE, World, backup, run
 from tests.handlers.machine import HANDLERS, Fault, Machine, Reported, Stopped
 
+pytestmark = pytest.mark.slow
+
 POINTER = f"s3://{STORAGE}/app/site/active.json"
 PRIMARY = b'{"site":"primary"}'
 WAITING = ("restore", "validate", "approve", "promote", "serve")

@@ -13,7 +13,7 @@ import pytest
 from infra import user_data
 from tests.infra.machine import AGENT, IMAGES, IMDS_TOKEN, K3S, SECRET, SESSION, boot, cloud, sha256, values
 
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+pytestmark = [pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed"), pytest.mark.slow]
 HOUR = 3600
 
 

@@ -14,6 +14,8 @@ from relight.recovery.validators import run
 from tests.recovery.fake import FakeCluster
 from tests.recovery.standing import context, healthy
 
+pytestmark = pytest.mark.slow
+
 FRONT = Validator(name="front", kind="http", service="web:http", path="/healthz", expect="ok", deadline=1)
 UNREACHED = {"kind": "Status", "apiVersion": "v1", "reason": "ServiceUnavailable", "message": "no endpoints available"}
 
