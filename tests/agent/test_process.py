@@ -13,6 +13,8 @@ from tests.agent.rig import Runner, make_order
 from tests.agent.world import TOKEN, a_task
 from tests.support import eventually
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_agent_fetches_beats_and_says_that_it_was_stopped(runner: Runner, front: Front, started: list[Process]) -> None:
     runner.order(make_order())

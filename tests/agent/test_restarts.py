@@ -16,6 +16,8 @@ from tests.agent.steps import answer, ask, restore
 from tests.agent.world import TOKEN, RecordingLine, a_task
 from tests.support import eventually
 
+pytestmark = pytest.mark.slow
+
 
 def test_killed_in_the_middle_of_a_restore_the_agent_starts_again_and_answers_once(runner: Runner) -> None:
     runner.cluster.hold.set()

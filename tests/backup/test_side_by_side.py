@@ -40,6 +40,8 @@ from tests.backup.conftest import (
     tar,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,8 @@ from tests.cli.runs import ended, run
 from tests.cli.stub import Stub
 from tests.support import free_port, own_clients
 
+pytestmark = pytest.mark.slow
+
 EMPTY = [
     ("drill", "--app", ""),
     ("drill", "--backup-uri", ""),

@@ -23,7 +23,7 @@ from tests.cluster.kube import Kube, client_of, config_map, deployment, pod, run
 from tests.support import eventually
 
 Obj = dict[str, Any]
-pytestmark = pytest.mark.usefixtures("emulated")
+pytestmark = [pytest.mark.usefixtures("emulated"), pytest.mark.slow]
 
 
 @pytest.fixture

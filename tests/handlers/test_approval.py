@@ -13,6 +13,8 @@ from tests.handlers.conftest import PLAN, RUN_ID, World, backup, run
 from tests.handlers.machine import Fault, Machine
 from tests.handlers.test_plan_and_launch import planned
 
+pytestmark = pytest.mark.slow
+
 EVE = "arn:aws:iam::1:user/eve"
 
 
