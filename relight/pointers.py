@@ -10,8 +10,6 @@ from relight.config import App, PromoteAction
 from relight.errors import Conflict, ObjectNotFound, PointerMoved
 from relight.model import ActionResult, Run, Runner, canonical, now
 
-KIND = "pointer"
-
 
 def site(run: Run, runner: Runner | None) -> dict[str, Any]:
     """What a pointer says; ``runner`` None means that no site of ours is production."""

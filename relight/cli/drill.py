@@ -10,8 +10,6 @@ from relight.cli.golden import BackupOption, Choice, ImageOption, JobOption, Nam
 from relight.cli.session import AppOption, Session
 from relight.errors import RequestInvalid
 
-AutoPromoteOption = Annotated[str, typer.Option(help="Only false is accepted: a person approves or nothing is promoted.")]
-
 
 class StartAt(StrEnum):
     LAUNCH = "launch"
