@@ -17,6 +17,7 @@ import typer
 
 from relight.adapters.calls import call
 from relight.adapters.s3 import split
+from relight.cli import interrupts
 from relight.cli.sample import sample
 from relight.cli.session import ENGINE, Session, require_room, with_session
 from relight.config import App
@@ -61,7 +62,7 @@ def keep(config: Path, port: int) -> None:
     from relight.local.engine import Engine  # the engine's packages are not needed elsewhere
 
     engine = Engine(ENGINE, port=port)
-    signal.signal(signal.SIGTERM, interrupt)
+    interrupts.heed()
     try:
         wanted = load(config)
         engine.up(wanted)
@@ -74,6 +75,7 @@ def keep(config: Path, port: int) -> None:
     except KeyboardInterrupt:
         pass
     finally:
+        interrupts.ignore()
         engine.down()
         KEEPER.unlink(missing_ok=True)
 
@@ -82,10 +84,6 @@ def make_bucket(app: App, region: str) -> None:
     """The app's own bucket, which on AWS is there before Relight is."""
     place = {"LocationConstraint": region}
     call("s3", "create_bucket", {"BucketAlreadyOwnedByYou"}, Bucket=split(app.storage)[0], CreateBucketConfiguration=place)
-
-
-def interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def start_keeper(config: Path, port: int) -> None:

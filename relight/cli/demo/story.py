@@ -1,10 +1,7 @@
 """The demo's story: set up, break, recover, decide, fail back, prove. Nothing of it outlives the command."""
 
 import json
-import os
 import shutil
-import signal
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +16,7 @@ from relight.adapters.keys import SigningKey
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3, join
 from relight.adapters.triggers import alarm_state, measure, switch
-from relight.cli import backups, evidence, exits, pages
+from relight.cli import backups, evidence, exits, interrupts, pages
 from relight.cli.demo import primary
 from relight.cli.demo.ask import ask
 from relight.cli.demo.front import FrontDoor
@@ -39,20 +36,8 @@ from relight.settings import set_environment
 
 HOME = STATE / "demo"
 ALARM_SECONDS, RUN_SECONDS = 60.0, 300.0
-PATIENCE = 25.0  # seconds an interrupted demo may take to clean up
 NO = "the demo's operator said no"
 WANTED = {"approve": "Succeeded", "reject": "Rejected"}
-
-
-def interrupted(number: int, frame: object) -> None:
-    """Ends the demo by its own cleaning up, or, should an interrupt at a bad moment have locked it up, without.
-
-    What the demo started ends with it in both cases: each holds a lifeline to this process.
-    """
-    last_resort = threading.Timer(PATIENCE, os._exit, (exits.INTERRUPTED,))
-    last_resort.daemon = True
-    last_resort.start()
-    raise KeyboardInterrupt
 
 
 class Story:
@@ -69,8 +54,7 @@ class Story:
             raise PortTaken(f"engine below {ENGINE}", "one is running already", "end it first: relight engine down")
         check_free(self._engine.port)
         require_room()
-        for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored by default in a shell's background
-            signal.signal(number, interrupted)
+        interrupts.heed()
         try:
             view = self._play()
         finally:
@@ -203,9 +187,8 @@ class Story:
             self._primary.stop()
 
     def _clean_up(self) -> list[str]:
-        """Ends everything, however the demo ended; a second Ctrl-C must not stop it half way. What is left, a line each."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        """Ends everything, however the demo ended. What is left, a line each."""
+        interrupts.ignore()
         with self._screen.act("everything is ended"):
             self._stop_primary()
             if self._door:
