@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apply, data, plans, starts
+from benchmarks import apply, critical, data, plans, starts
 from benchmarks.table import Row
 
 
@@ -18,6 +18,7 @@ def measure(sizes: data.Sizes) -> Iterator[Row]:
     yield from plans.rows()
     yield from starts.rows()
     yield from apply.rows()
+    yield from critical.rows(sizes.megabytes)
 
 
 def show(rows: list[Row]) -> None:

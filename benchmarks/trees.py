@@ -35,6 +35,10 @@ class Content:
         start = self._rng.randrange(POOL)
         return (pool[start : start + size] + pool * (size // POOL + 1))[:size]
 
+    def text(self, size: int) -> bytes:
+        start = self._rng.randrange(POOL)
+        return (self._text[start : start + size] + self._text)[:size]
+
     def size(self, least: int, most: int) -> int:
         return self._rng.randrange(least, most)
 

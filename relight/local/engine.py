@@ -19,6 +19,7 @@ from relight.errors import EngineFailed, PortTaken
 from relight.local import processes
 from relight.local.attach import attach, person, variables
 from relight.local.deploy import deploy
+from relight.local.pace import Pace
 from relight.local.synthesis import ROOT, launcher, synthesize
 from relight.settings import environment
 
@@ -34,10 +35,11 @@ OPERATOR = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 class Engine:
     """A local AWS below the directory ``state``, which it shares with nobody. One engine a directory."""
 
-    def __init__(self, state: Path, *, port: int = PORT, boot_seconds: float = 0.0, wait_scale: float = 1.0) -> None:
+    def __init__(self, state: Path, *, port: int = PORT, pace: Pace = Pace(), wait_scale: float = 1.0) -> None:
         self.state = state.resolve()
         self.port = port
-        self._options = {"boot-seconds": boot_seconds, "wait-scale": wait_scale}
+        self._pace = pace
+        self._options = {"boot-seconds": pace.boot, "connection-megabytes": pace.connection, "wait-scale": wait_scale}
         self._mine = False  # whether what lives below ``state`` was started here
         self._process: subprocess.Popen[bytes] | None = None
         self._facts: dict[str, Any] = {}
@@ -120,12 +122,12 @@ class Engine:
     # ------------------------------------------------------------ Relight in it
     def synthesize(self, config: Config) -> Path:
         """Writes the configuration and the cloud assembly below ``state``. Raises EngineFailed with app.py's own words."""
-        return synthesize(self.state, config)
+        return synthesize(self.state, config, self._pace)
 
     def deploy(self, assembly: Path, name: str = "relight") -> dict[str, dict[str, str]]:
         """Deploys an assembly; returns the outputs of its stacks. ``name`` is the configuration's, to find the API."""
         session = boto3.Session(KEY, KEY, region_name=self._facts["region"])
-        outputs = deploy(assembly, session, self.endpoint, lambda _: launcher(self.state))
+        outputs = deploy(assembly, session, self.endpoint, lambda _: launcher(self.state, self._pace))
         self._facts["api"] = self._api(session, name)
         self._save()
         return outputs

@@ -12,6 +12,7 @@ from typing import Any
 from relight.config import Config, Download
 from relight.errors import EngineFailed
 from relight.local import processes
+from relight.local.pace import Pace
 from relight.settings import environment
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +31,14 @@ while [ $# -gt 0 ]; do
 done
 export PYTHONPATH={checkout}
 exec {python} -m relight.local.cluster --data "$data" --port 0 --kubeconfig "$kubeconfig" --name "$name" \\
-  --allow-host-path "${{data%/rancher/k3s}}"
+  --allow-host-path "${{data%/rancher/k3s}}" --start-seconds {pace.cluster} --pod-seconds {pace.pod}
 """
 
 
-def synthesize(state: Path, config: Config) -> Path:
+def synthesize(state: Path, config: Config, pace: Pace) -> Path:
     """The cloud assembly, below ``state``. Raises EngineFailed with app.py's own words."""
     written, assembly = state / "relight.toml", state / "assembly"
-    runner = replace(config.runner, k3s=k3s(state), images=None)  # the local cluster has no images to begin with
+    runner = replace(config.runner, k3s=k3s(state, pace), images=None)  # the local cluster has no images to begin with
     here = replace(config, runner=runner)
     written.write_text(toml(given(here)), encoding="utf-8")
     command = [sys.executable, "app.py", "--config", str(written), "--output", str(assembly), "--platform", "local"]
@@ -61,16 +62,17 @@ def synthesize(state: Path, config: Config) -> Path:
     return assembly
 
 
-def launcher(state: Path) -> Path:
+def launcher(state: Path, pace: Pace) -> Path:
     """The k3s of this engine: a program that takes k3s's command line and runs the local cluster."""
     path = state / "k3s"
-    path.write_text(K3S.format(python=shlex.quote(sys.executable), checkout=shlex.quote(str(ROOT))), encoding="utf-8")
+    told = K3S.format(python=shlex.quote(sys.executable), checkout=shlex.quote(str(ROOT)), pace=pace)
+    path.write_text(told, encoding="utf-8")
     path.chmod(0o755)
     return path
 
 
-def k3s(state: Path) -> Download:
-    path = launcher(state)
+def k3s(state: Path, pace: Pace) -> Download:
+    path = launcher(state, pace)
     return Download(version="local", url=path.as_uri(), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 

@@ -37,7 +37,9 @@ def perform(job: Job) -> Restoration:
     restored = _begin(job, objects)
     fetched.taken()
     _put_in_place(job, staged)
+    log.info("volumes in place, cluster ready", run_id=restored.run_id)
     ledger = _apply(job, plan, objects)
+    log.info("objects applied", run_id=restored.run_id, outcome=ledger.outcome)
     hooks = _hooks(job)
     job.bench.site.end(restored, ledger.outcome, ledger.counts)
     return Restoration(

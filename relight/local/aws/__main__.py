@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--region", default="eu-central-1")
     parser.add_argument("--boot-seconds", type=float, default=0.0, help="how long an instance takes to boot")
+    parser.add_argument("--connection-megabytes", type=float, default=0.0, help="a second, of an instance's connection to S3")
     parser.add_argument(
         "--wait-scale", type=float, default=1.0, help="factor on waits and retry intervals of state machines"
     )
@@ -59,6 +60,7 @@ async def serve(options: argparse.Namespace) -> None:
     code.keep_in = options.state.resolve() / "code"
     permissions.record_to = options.state / "calls.jsonl"
     facts = {"endpoint": f"http://127.0.0.1:{options.port}", "boot_seconds": options.boot_seconds}
+    facts["connection_megabytes"] = options.connection_megabytes
     compute.fleet = fleet = Fleet(options.state.resolve(), **facts)
     alarms.keep_evaluating()
     config = Config()

@@ -23,10 +23,12 @@ def arguments(given: list[str] | None = None) -> Arguments:
         default=[],
         help="a directory below which pods may mount host paths; repeat it for more (default: the parent of DIR)",
     )
+    parser.add_argument("--start-seconds", type=float, default=0.0, help="until it begins to answer")
+    parser.add_argument("--pod-seconds", type=float, default=0.0, help="until a pod's containers start")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes: whoever started it is gone")
     parsed = parser.parse_args(given)
     paths = tuple(parsed.allow_host_path)
-    return Arguments(parsed.data, parsed.kubeconfig, parsed.name, parsed.port, paths, parsed.lifeline)
+    return Arguments(parsed.data, parsed.kubeconfig, parsed.name, parsed.port, paths, parsed.lifeline, parsed.start_seconds, parsed.pod_seconds)
 
 
 def main() -> int:

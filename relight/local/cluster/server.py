@@ -50,6 +50,8 @@ class Arguments:
     port: int = 0
     host_paths: tuple[Path, ...] = ()
     lifeline: bool = False
+    start_seconds: float = 0.0
+    pod_seconds: float = 0.0
 
 
 async def serve(arguments: Arguments) -> None:
@@ -59,6 +61,8 @@ async def serve(arguments: Arguments) -> None:
         loop.add_signal_handler(number, stop.set)
     if arguments.lifeline:
         watch_lifeline(lambda: loop.call_soon_threadsafe(stop.set))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), arguments.start_seconds)
     async with cluster(arguments):
         await stop.wait()
 
@@ -74,7 +78,7 @@ async def cluster(arguments: Arguments) -> AsyncIterator[Api]:
     for crd in api.store.objects("customresourcedefinitions.apiextensions.k8s.io"):
         api.kinds.establish(crd)
     allowed = tuple(path.resolve() for path in arguments.host_paths) or (data.parent,)
-    node = Node(Host(api, data / "pods", allowed, detect()))
+    node = Node(Host(api, data / "pods", allowed, detect(), arguments.pod_seconds))
     manager = Manager(api, [*all_controllers(api, data / "volumes"), node])
     _furnish(api, node)
     api.store.history.clear()  # as in a real server, a watch cannot begin before the server did

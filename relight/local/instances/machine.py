@@ -14,6 +14,7 @@ from typing import Any
 from relight.local import processes
 from relight.local.instances.imds import MetadataService
 from relight.local.instances.init import Init
+from relight.local.instances.link import Link
 from relight.settings import environment
 
 PACKAGE = Path(__file__).parent
@@ -46,6 +47,7 @@ class Orders:
     home: str
     endpoint: str
     boot_seconds: float
+    connection_megabytes: float = 0.0
     tags: dict[str, str] = field(default_factory=dict)
     credentials: dict[str, str] | None = None
 
@@ -60,6 +62,7 @@ class Machine:
         self._off = threading.Event()
         self._why = ""
         self._metadata = MetadataService(orders)
+        self._link = Link(orders.endpoint, orders.connection_megabytes) if orders.connection_megabytes else None
         self._init = Init(self._disk, self._home, self._base(), self.power_off)
 
     def run(self) -> None:
@@ -83,6 +86,8 @@ class Machine:
             (self._disk / folder).mkdir(parents=True, exist_ok=True)
         self._install_stand_ins()
         self._metadata.start()
+        if self._link:
+            self._link.start()
         self._init.listen()
         if not self._off.is_set():
             self._run_user_data()
@@ -119,6 +124,7 @@ class Machine:
         return {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self._metadata.endpoint,
             "AWS_ENDPOINT_URL": self._orders.endpoint,
+            "AWS_ENDPOINT_URL_S3": self._link.endpoint if self._link else self._orders.endpoint,
             "DESTDIR": str(self._disk),
             "HOME": str(self._disk / "root"),
             "LANG": "C.UTF-8",

@@ -36,6 +36,7 @@ class Host:
     home: Path
     allowed: tuple[Path, ...]
     sandbox: Sandbox
+    pod_seconds: float = 0.0
 
 
 class PodRunner:
@@ -85,6 +86,7 @@ class PodRunner:
         )
 
     async def _prepared(self) -> bool:
+        await asyncio.sleep(self.host.pod_seconds)
         while not self.stopping:
             try:
                 self.volumes = Volumes(self.host.api.store, self.pod, self.home, self.host.allowed).prepare()
