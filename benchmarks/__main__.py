@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
@@ -9,16 +10,18 @@ from dataclasses import asdict, fields, replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apply, critical, data, plans, starts
+from benchmarks import apply, big, critical, data, plans, starts
 from benchmarks.table import Row
 
 
-def measure(sizes: data.Sizes) -> Iterator[Row]:
+def measure(sizes: data.Sizes, full: bool) -> Iterator[Row]:
     yield from data.rows(sizes)
     yield from plans.rows()
     yield from starts.rows()
     yield from apply.rows()
     yield from critical.rows(sizes.megabytes)
+    if full:
+        yield from big.rows()
 
 
 def show(rows: list[Row]) -> None:
@@ -30,6 +33,12 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
+def end(number: int, frame: object) -> None:
+    """Ends by cleaning up: folders of many gigabytes. Once: the cleaning up is not to be stopped half way."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
@@ -37,8 +46,10 @@ def main() -> int:
     for field in fields(data.Sizes):
         parser.add_argument(f"--{field.name}", type=int, help=f"default {field.default:,}")
     given = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     asked = {field.name: size for field in fields(data.Sizes) if (size := getattr(given, field.name)) is not None}
-    rows = list(measure(replace(data.FULL if given.full else data.Sizes(), **asked)))
+    rows = list(measure(replace(data.FULL if given.full else data.Sizes(), **asked), given.full))
     if given.output == "json":
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:

@@ -33,7 +33,7 @@ store = FolderStore(home / "s3")
 """
 
 
-def rows(gigabytes: int, files: int) -> Iterator[Row]:
+def rows(gigabytes: int = 20, files: int = 1_000_000) -> Iterator[Row]:
     yield from _shape(f"one file of {gigabytes} GB", lambda root: _dense(root, gigabytes * 2**30))
     yield from _shape(f"one sparse file of {gigabytes} GB", lambda root: _sparse(root, gigabytes * 2**30))
     yield from _shape(f"{files:,} files", lambda root: trees.small(root, files))
@@ -55,9 +55,12 @@ def _shape(what: str, fill: Callable[[Path], None]) -> Iterator[Row]:
 def _peak(code: str, home: Path) -> float:
     most = 0.0
     with subprocess.Popen([sys.executable, "-c", code, str(home)], cwd=ROOT) as work:
-        while work.poll() is None:
-            most = max(most, family_megabytes(work.pid))
-            time.sleep(0.1)
+        try:
+            while work.poll() is None:
+                most = max(most, family_megabytes(work.pid))
+                time.sleep(0.1)
+        finally:
+            work.kill()
     assert not work.returncode
     return most
 

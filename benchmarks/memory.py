@@ -27,9 +27,12 @@ def peak(root: Path, target: Path) -> float:
     with served(root / "s3", 0) as endpoint:
         command = [sys.executable, "-c", RESTORE, endpoint, str(target)]
         with subprocess.Popen(command, cwd=ROOT) as restore:
-            while restore.poll() is None:
-                most = max(most, family_megabytes(restore.pid))
-                time.sleep(0.05)
+            try:
+                while restore.poll() is None:
+                    most = max(most, family_megabytes(restore.pid))
+                    time.sleep(0.05)
+            finally:
+                restore.kill()
     assert not restore.returncode
     clear(target)()
     return most

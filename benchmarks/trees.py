@@ -33,11 +33,11 @@ class Content:
     def take(self, size: int) -> bytes:
         pool = self._noise if self._rng.random() < 0.25 else self._text
         start = self._rng.randrange(POOL)
-        return (pool[start : start + size] + pool * (size // POOL + 1))[:size]
+        return _from(pool, start, size)
 
     def text(self, size: int) -> bytes:
         start = self._rng.randrange(POOL)
-        return (self._text[start : start + size] + self._text)[:size]
+        return _from(self._text, start, size)
 
     def size(self, least: int, most: int) -> int:
         return self._rng.randrange(least, most)
@@ -59,6 +59,14 @@ def small(root: Path, files: int) -> None:
     content = Content()
     for number in range(files):
         _write(root / f"{number // 500:04d}" / f"{number:07d}.json", content.take(content.size(100, 2000)))
+
+
+def _from(pool: bytes, start: int, size: int) -> bytes:
+    """``size`` bytes of the pool from ``start`` on, and from its beginning again: a copy of no more than that."""
+    data = pool[start : start + size]
+    while len(data) < size:
+        data += pool[: size - len(data)]
+    return data
 
 
 def _write(path: Path, data: bytes) -> None:

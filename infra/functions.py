@@ -25,7 +25,7 @@ SPECS: dict[str, Spec] = {
     Phase.DETECT: Spec(does="re-reads the app's health signals"),
     Phase.PLAN: Spec(
         does="takes the lease, verifies the backup, computes the plan",
-        settings=(*RECORD, "subnets", "instance_types", "runner_hold"),
+        settings=(*RECORD, "subnets", "instance_types", "disk_gib", "runner_hold"),
         memory=1024,
         timeout=300,
     ),

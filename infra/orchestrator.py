@@ -235,6 +235,7 @@ def _settings(config: Config, evidence: EvidenceStack, runner: RunnerStack) -> d
         "launch_template": _id(runner),
         "subnets": ",".join(runner.subnets),
         "instance_types": ",".join(config.runner.instance_types),
+        "disk_gib": str(config.runner.disk_gib),
         "runner_role_id": runner.role_id,
         "runner_hold": str(config.runner.hold),
         "state_machine": state_machine_arn(config),

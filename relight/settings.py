@@ -17,6 +17,7 @@ class FunctionSettings:
     launch_template: str
     subnets: tuple[str, ...]
     instance_types: tuple[str, ...]
+    disk_gib: int
     runner_role_id: str
     runner_hold: int
     state_machine: str
@@ -34,6 +35,7 @@ def function_settings() -> FunctionSettings:
         launch_template=_text("RELIGHT_LAUNCH_TEMPLATE"),
         subnets=_list("RELIGHT_SUBNETS"),
         instance_types=_list("RELIGHT_INSTANCE_TYPES"),
+        disk_gib=int(_text("RELIGHT_DISK_GIB", "0")),
         runner_role_id=_text("RELIGHT_RUNNER_ROLE_ID"),
         runner_hold=int(_text("RELIGHT_RUNNER_HOLD", "0")),
         state_machine=_text("RELIGHT_STATE_MACHINE"),

@@ -51,7 +51,12 @@ class Planning:
         backup = open_backup(self.now.store, chosen.uri, chosen.metadata_sha256)
         facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
         recipe = Recipe.of(self.app, self.now.run, facts, backup.manifests())
-        return make_plan(PlanInputs(recipe=recipe, mode=self.now.run.mode, ladder=self.now.settings.instance_types))
+        settings = self.now.settings
+        return make_plan(
+            PlanInputs(
+                recipe=recipe, mode=self.now.run.mode, ladder=settings.instance_types, disk_gib=settings.disk_gib or None
+            )
+        )
 
     def _ref(self, where: str, bundle: PlanBundle, chosen: Selection) -> PlanRef:
         return PlanRef(

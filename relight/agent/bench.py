@@ -1,6 +1,5 @@
 """What the tasks of one runner share: the store, the cluster, what was fetched, what stands here."""
 
-import shutil
 from pathlib import Path
 from threading import Lock
 
@@ -9,6 +8,7 @@ from relight.adapters.s3 import S3
 from relight.agent.config import AgentConfig
 from relight.agent.fetch import Fetch
 from relight.agent.logs import log
+from relight.agent.shelf import Shelf
 from relight.agent.site import Site
 from relight.model import Order, Phase
 
@@ -23,7 +23,7 @@ class Bench:
         self._order: Order | None = None
         self._fetch: Fetch | None = None
         self._lock = Lock()
-        shutil.rmtree(self.site.staging, ignore_errors=True)
+        Shelf(self.site.staging).clear()
 
     def prepare(self, order: Order) -> None:
         """Begins to fetch what the order names, once. Volumes only when a restore is to come."""

@@ -11,6 +11,7 @@ import msgspec
 from relight.adapters.s3 import S3
 from relight.agent.background import begin
 from relight.agent.logs import log
+from relight.agent.shelf import Shelf, Unpacked
 from relight.backup.reader import Backup, open_backup
 from relight.backup.restore import VolumeStats
 from relight.backup.unpack import Limits
@@ -22,7 +23,6 @@ from relight.recovery.plan import OpenedPlan, bind, open_plan
 from relight.recovery.prepare import PlannedObject
 
 Planned = tuple[PlannedObject, ...]
-Unpacked = tuple[Path, VolumeStats]
 
 
 class Fetch:
@@ -30,7 +30,7 @@ class Fetch:
 
     def __init__(self, order: Order, store: S3, staging: Path) -> None:
         self.order = order
-        self._store, self._staging = store, staging
+        self._store, self._staging, self._shelf = store, staging, Shelf(staging)
         self._lock = Lock()
         self._volumes: Future[Unpacked] | None = None
         self.plan: Future[OpenedPlan] = begin(self._open_plan, "fetch-plan")
@@ -53,13 +53,15 @@ class Fetch:
     def taken(self) -> None:
         """The volumes were moved to where they are used: who asks again gets them fetched again."""
         with self._lock:
+            if self._volumes is not None:
+                self._shelf.forget(self._volumes.result().tree)
             self._volumes = None
 
     def discard(self) -> None:
         """Nobody will ask for the volumes: their staging goes, now or when it is done."""
         with self._lock:
             if self._volumes is not None:
-                self._volumes.add_done_callback(_remove)
+                self._volumes.add_done_callback(self._remove)
 
     def _open_plan(self) -> OpenedPlan:
         prefix = f"{self.order.plan.uri.rstrip('/')}/"
@@ -82,17 +84,23 @@ class Fetch:
 
     def _unpack(self) -> Unpacked:
         app, backup = self._app(), self.backup.result()
+        limits = Limits(bytes=app.max_state_bytes, files=app.max_state_files)
+        if found := self._shelf.find(backup.metadata_sha256, limits):
+            log.info("volumes taken up, proven before a restart", run_id=self.order.run.run_id)
+            return found
         try:
             self._staging.mkdir(parents=True, exist_ok=True)
             target = Path(tempfile.mkdtemp(dir=self._staging))
-            stats = self._restored(backup, target, Limits(bytes=app.max_state_bytes, files=app.max_state_files))
+            stats = self._restored(backup, target, limits)
+            found = Unpacked(tree=target, bytes=stats.bytes, files=stats.files)
+            self._shelf.keep(backup.metadata_sha256, limits, found)
         except OSError as error:
             raise RestoreFailed(
                 f"volumes of {backup.uri}: the runner's disk refused ({error.strerror}); nothing was put in place; "
                 "raise runner.disk_gib in relight.toml if it is full"
             ) from error
         log.info("volumes fetched and verified", run_id=self.order.run.run_id)
-        return target, stats
+        return found
 
     def _restored(self, backup: Backup, target: Path, limits: Limits) -> VolumeStats:
         try:
@@ -101,7 +109,7 @@ class Fetch:
             shutil.rmtree(target, ignore_errors=True)
             raise
 
-
-def _remove(volumes: Future[Unpacked]) -> None:
-    if volumes.exception() is None:
-        shutil.rmtree(volumes.result()[0], ignore_errors=True)
+    def _remove(self, volumes: Future[Unpacked]) -> None:
+        if volumes.exception() is None:
+            self._shelf.forget(volumes.result().tree)
+            shutil.rmtree(volumes.result().tree, ignore_errors=True)

@@ -96,7 +96,10 @@ def make(session: Session, run_id: str, fields: dict[str, Any]) -> PlanBundle:
     backup = open_backup(store, taken.uri, taken.metadata_sha256)
     facts = BackupFacts.of(backup.uri, backup.metadata_sha256, encode(backup.metadata))
     recipe = Recipe.of(app, request, facts, backup.manifests())
-    return make_plan(PlanInputs(recipe=recipe, mode=request.mode, ladder=session.config.runner.instance_types))
+    runner = session.config.runner
+    return make_plan(
+        PlanInputs(recipe=recipe, mode=request.mode, ladder=runner.instance_types, disk_gib=runner.disk_gib)
+    )
 
 
 def ask(bundle: PlanBundle, app: App, against: Against) -> Forecast:
@@ -132,5 +135,6 @@ def render(page: Console, bundle: PlanBundle, foreseen: Forecast, run_id: str, o
     page.print(f"an approval of a run of mode {document['mode']} by this plan covers sha256 {bundle.hash}")
     seconds, usd = document["estimate"]["seconds"], document["estimate"]["usd"]
     page.print(f"estimate: {duration(seconds)} until it is restored, {usd:.2f} USD until somebody has decided")
+    page.print(f"  {document['estimate']['pace']}")
     lost = "correct what is refused at its source, or decide without it; then " if bundle.refused else ""
     page.print(f"next: {lost}relight apply brings a runner up and holds it, relight drill rehearses all of it")

@@ -20,6 +20,7 @@ from relight.recovery.images import pinned
 from relight.recovery.objects import ASSIGNED, containers, pod_spec
 from relight.recovery.order import WAVES
 from relight.recovery.prepare import PlannedObject, prepare
+from relight.recovery.room import require_disk
 from relight.recovery.standing import Existing
 from relight.recovery.target import EMPTY
 from relight.recovery.transforms import Action
@@ -31,11 +32,12 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanInputs:
-    """``ladder``: the runner's instance types, best first."""
+    """``ladder``: the runner's instance types, best first. ``disk_gib``: its disk; None where no runner of ours is meant."""
 
     recipe: Recipe
     mode: Mode
     ladder: tuple[str, ...]
+    disk_gib: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,10 @@ class OpenedPlan:
 
 
 def make_plan(inputs: PlanInputs) -> PlanBundle:
-    """Pure. Raises ImageNotPinned, RequestInvalid and PreflightFailed as ``prepare`` does."""
+    """Pure. Raises ImageNotPinned, RequestInvalid and PreflightFailed as ``prepare`` does, the last as ``require_disk`` too."""
     objects = prepare(inputs.recipe)
+    if inputs.disk_gib is not None:
+        require_disk(objects, inputs.recipe.backup, inputs.disk_gib)
     foreseen = forecast(objects, EMPTY, Existing(inputs.recipe.app.existing), inputs.ladder)
     told = zip(objects, foreseen.told, strict=True)
     rows = b"".join(canonical(item.row() | {"fate": one.fate, "because": one.because}) + b"\n" for item, one in told)

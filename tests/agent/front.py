@@ -6,6 +6,7 @@ S3 and DynamoDB are moto's, reached through its own mock; Step Functions' callba
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,17 +21,20 @@ NOT_FORWARDED = {"host", "connection", "transfer-encoding", "content-length", "c
 
 
 class Front:
-    """``callbacks``: (what, body) in the order they came; ``gone``: tokens that nobody waits for."""
+    """``callbacks``: (what, body) in the order they came; ``gone``: tokens that nobody waits for. ``paths``: asked for."""
 
     def __init__(self) -> None:
         self.callbacks: list[tuple[str, dict[str, Any]]] = []
         self.calls: list[str] = []
         self.gone: set[str] = set()
+        self.paths: list[str] = []
+        self.held = ""  # requests with this in their path are not answered
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
+        self.held = ""
         self._server.shutdown()
         self._server.server_close()
 
@@ -44,6 +48,9 @@ class Front:
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         if request.path.startswith("/imds/"):
             return 200, {}, (INSTANCE if request.path.endswith("instance-id") else "session").encode()
+        self.paths.append(request.path)
+        while self.held and self.held in request.path:
+            time.sleep(0.05)
         found = SERVICE.search(request.headers["Authorization"])
         service = found[1] if found else ""
         self.calls.append(service)

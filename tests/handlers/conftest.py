@@ -137,6 +137,7 @@ def _make(here: World) -> dict[str, str]:
         "RELIGHT_LAUNCH_TEMPLATE": template["LaunchTemplateId"],
         "RELIGHT_SUBNETS": ",".join(subnets),
         "RELIGHT_INSTANCE_TYPES": "m7g.large,t4g.large",
+        "RELIGHT_DISK_GIB": "40",
         "RELIGHT_RUNNER_ROLE_ID": "AROARUNNER",
         "RELIGHT_RUNNER_HOLD": "3600",
         "RELIGHT_STATE_MACHINE": f"arn:aws:states:{REGION}:123456789012:stateMachine:relight-recovery",

@@ -28,7 +28,7 @@ def perform(job: Job) -> Restoration:
     try:
         unpacking = fetched.volumes()  # begun when the order came, unless an earlier restore has taken them
         plan, objects = job.watch.wait(fetched.plan), job.watch.wait(fetched.objects)
-        staged, stats = job.watch.wait(unpacking)
+        staged = job.watch.wait(unpacking)
     except RelightError:
         job.bench.forget(fetched)
         raise
@@ -36,7 +36,7 @@ def perform(job: Job) -> Restoration:
     remove_previous(job)
     restored = _begin(job, objects)
     fetched.taken()
-    _put_in_place(job, staged)
+    _put_in_place(job, staged.tree)
     log.info("volumes in place, cluster ready", run_id=restored.run_id)
     ledger = _apply(job, plan, objects)
     log.info("objects applied", run_id=restored.run_id, outcome=ledger.outcome)
@@ -46,8 +46,8 @@ def perform(job: Job) -> Restoration:
         outcome=ledger.outcome,
         ledger=job.keep("ledger", "jsonl", ledger.dump()),
         counts=ledger.counts,
-        volume_bytes=stats.bytes,
-        volume_files=stats.files,
+        volume_bytes=staged.bytes,
+        volume_files=staged.files,
         seconds=round(time.monotonic() - started, 3),
         cluster=str(job.bench.cluster.version().get("gitVersion", "unknown")),
         hooks=hooks,
