@@ -67,9 +67,7 @@ class Place:
         self.endpoint = engine.endpoint
         found = self.client("ssm").get_parameter(Name="/relight/deployment")["Parameter"]["Value"]
         self._machine, region = json.loads(found)["state_machine"], given["AWS_REGION"]
-        self.client("s3").create_bucket(
-            Bucket=f"relight-{NAME}", CreateBucketConfiguration={"LocationConstraint": region}
-        )
+        self.client("s3").create_bucket(Bucket=f"relight-{NAME}", CreateBucketConfiguration={"LocationConstraint": region})
 
     def client(self, service: str, endpoint: str = "") -> Any:
         return self._session.client(service, endpoint_url=endpoint or self.endpoint)  # type: ignore[call-overload]

@@ -97,9 +97,7 @@ def make(session: Session, run_id: str, fields: dict[str, Any]) -> PlanBundle:
     facts = BackupFacts.of(backup.uri, backup.metadata_sha256, encode(backup.metadata))
     recipe = Recipe.of(app, request, facts, backup.manifests())
     runner = session.config.runner
-    return make_plan(
-        PlanInputs(recipe=recipe, mode=request.mode, ladder=runner.instance_types, disk_gib=runner.disk_gib)
-    )
+    return make_plan(PlanInputs(recipe=recipe, mode=request.mode, ladder=runner.instance_types, disk_gib=runner.disk_gib))
 
 
 def ask(bundle: PlanBundle, app: App, against: Against) -> Forecast:

@@ -1,5 +1,6 @@
 """What Plan reads is what Plan chose; what Launch launched it finds again."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from lambdas.teardown.handler import handler as teardown
 from relight.adapters import calls, compute
 from relight.adapters.calls import Refused
 from relight.backup.catalog import Selection, select
-from relight.errors import Conflict, DigestMismatch, RelightError
+from relight.errors import Conflict, DigestMismatch, PreflightFailed, RelightError
 from tests.handlers.conftest import World, backup, run
 from tests.handlers.test_plan_and_launch import call, held, planned
 
@@ -29,6 +30,15 @@ def test_a_backup_that_changes_between_choice_and_planning_is_refused(world: Wor
     with pytest.raises(DigestMismatch, match="the plan was made for"):
         call(plan, run())
     assert world.receipts()[0]["error"]["type"] == "DigestMismatch"
+
+
+def test_a_claim_larger_than_the_runners_disk_ends_the_run_before_anything_is_launched(world: World) -> None:
+    where = f"{backup(world)}/metadata.json"
+    stored = {"namespace": "ledger", "claim": "data", "bytes": 100 * 2**30, "files": 1}
+    world.store.put(where, json.dumps(json.loads(world.store.get(where)) | {"volumes": [stored]}).encode())
+    with pytest.raises(PreflightFailed, match=r"40 GiB, too small for .*nothing was launched; set runner.disk_gib to 106"):
+        call(plan, run())
+    assert world.receipts()[0]["error"]["type"] == "PreflightFailed" and world.live() == []
 
 
 def test_an_instance_that_ec2_does_not_show_yet_is_looked_for_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

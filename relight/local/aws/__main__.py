@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--region", default="eu-central-1")
     parser.add_argument("--boot-seconds", type=float, default=0.0, help="how long an instance takes to boot")
-    parser.add_argument("--connection-megabytes", type=float, default=0.0, help="a second, of an instance's connection to S3")
+    parser.add_argument(
+        "--connection-megabytes", type=float, default=0.0, help="a second, of an instance's connection to S3"
+    )
     parser.add_argument(
         "--wait-scale", type=float, default=1.0, help="factor on waits and retry intervals of state machines"
     )

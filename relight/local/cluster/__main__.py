@@ -28,7 +28,16 @@ def arguments(given: list[str] | None = None) -> Arguments:
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes: whoever started it is gone")
     parsed = parser.parse_args(given)
     paths = tuple(parsed.allow_host_path)
-    return Arguments(parsed.data, parsed.kubeconfig, parsed.name, parsed.port, paths, parsed.lifeline, parsed.start_seconds, parsed.pod_seconds)
+    return Arguments(
+        parsed.data,
+        parsed.kubeconfig,
+        parsed.name,
+        parsed.port,
+        paths,
+        parsed.lifeline,
+        parsed.start_seconds,
+        parsed.pod_seconds,
+    )
 
 
 def main() -> int:
