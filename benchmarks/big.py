@@ -1,5 +1,5 @@
-"""The largest that the contract speaks of: one file of 20 GB, dense and sparse, and a million files; each backed up, verified,
-restored. Rows are peaks of memory: of all processes, shared pages counted once. ``./run bench --full`` runs them."""
+"""The largest that the contract speaks of: one file of 20 GB, dense and sparse, and a million files; backed up, verified
+and restored. Rows are peaks of memory: of all processes, shared pages counted once. ``./run bench --full`` runs them."""
 
 import os
 import shutil

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from tempfile import TemporaryFile
+from typing import IO
 
 from relight.backup import index
 from relight.backup.faults import fault
@@ -19,7 +22,7 @@ class Leaf:
 
     kind: Kind
     size: int = 0
-    digest: str = ""
+    digest: bytes = b""
     target: str = ""
 
 
@@ -29,23 +32,23 @@ class PaperTree:
     def __init__(self, where: str) -> None:
         self._where = where
         self._leaves: dict[str, Leaf] = {"": Leaf(Kind.DIRECTORY)}
-        self._index: list[bytes] | None = None
+        self._index: IO[bytes] | None = None  # not in memory: a million files have hundreds of megabytes of it
 
     def directory(self, path: str, member: Member) -> None:
         self._put(path, Leaf(Kind.DIRECTORY))
 
     def file(self, path: str, member: Member) -> None:
-        digest, at, kept = sha256(), 0, []
+        digest, at = sha256(), 0
+        kept = TemporaryFile() if path == index.NAME else None  # noqa: SIM115 - its lines are read once all is unpacked
         for offset, piece in member.pieces():
             hash_hole(digest.update, offset - at)
             digest.update(piece)
             at = offset + len(piece)
-            if path == index.NAME:
-                kept.append(bytes(piece))
+            if kept:
+                kept.write(piece)
         hash_hole(digest.update, member.size - at)
-        self._put(path, Leaf(Kind.FILE, member.size, digest.hexdigest()))
-        if path == index.NAME:
-            self._index = b"".join(kept).splitlines()
+        self._put(path, Leaf(Kind.FILE, member.size, digest.digest()))
+        self._index = kept or self._index
 
     def symlink(self, path: str, member: Member) -> None:
         self._put(path, Leaf(Kind.SYMLINK, target=member.link))
@@ -77,8 +80,10 @@ class PaperTree:
             yield error
 
     def _against_index(self) -> Iterator[BackupError]:
+        assert self._index
+        self._index.seek(0)
         listed = set()
-        for entry in index.read(self._index or (), self._where):
+        for entry in index.read(iter(partial(self._index.readline, index.MAX_LINE), b""), self._where):
             listed.add(entry.path)
             yield from self._compared(entry)
         for path, leaf in self._leaves.items():
@@ -89,8 +94,8 @@ class PaperTree:
         leaf = self._leaves.get(entry.path)
         if leaf is None or leaf.kind != entry.type:
             yield fault(ArchiveMalformed, self._where, f"is a {entry.type} in the index, and not in the archive", entry.path)
-        elif leaf.kind is Kind.FILE and leaf.digest != entry.sha256:
-            problem = f"its sha256 is {leaf.digest}, the index says {entry.sha256}"
+        elif leaf.kind is Kind.FILE and leaf.digest.hex() != entry.sha256:
+            problem = f"its sha256 is {leaf.digest.hex()}, the index says {entry.sha256}"
             yield fault(DigestMismatch, self._where, problem, entry.path)
 
     def _leads_out(self, path: str) -> bool:

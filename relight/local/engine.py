@@ -19,7 +19,7 @@ from relight.errors import EngineFailed, PortTaken
 from relight.local import processes
 from relight.local.attach import attach, person, variables
 from relight.local.deploy import deploy
-from relight.local.pace import Pace
+from relight.local.pace import AT_ONCE, Pace
 from relight.local.synthesis import ROOT, launcher, synthesize
 from relight.settings import environment
 
@@ -35,7 +35,7 @@ OPERATOR = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 class Engine:
     """A local AWS below the directory ``state``, which it shares with nobody. One engine a directory."""
 
-    def __init__(self, state: Path, *, port: int = PORT, pace: Pace = Pace(), wait_scale: float = 1.0) -> None:
+    def __init__(self, state: Path, *, port: int = PORT, pace: Pace = AT_ONCE, wait_scale: float = 1.0) -> None:
         self.state = state.resolve()
         self.port = port
         self._pace = pace

@@ -12,3 +12,6 @@ class Pace:
     cluster: float = 0.0
     pod: float = 0.0
     connection: float = 0.0
+
+
+AT_ONCE = Pace()

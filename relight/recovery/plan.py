@@ -68,7 +68,7 @@ class OpenedPlan:
 
 
 def make_plan(inputs: PlanInputs) -> PlanBundle:
-    """Pure. Raises ImageNotPinned, RequestInvalid and PreflightFailed as ``prepare`` does, the last as ``require_disk`` too."""
+    """Pure. Raises ImageNotPinned, RequestInvalid and PreflightFailed as ``prepare`` and ``require_disk`` do."""
     objects = prepare(inputs.recipe)
     if inputs.disk_gib is not None:
         require_disk(objects, inputs.recipe.backup, inputs.disk_gib)
