@@ -33,7 +33,10 @@ MANY, FEW, MOST_EVENTS = 5_000, 10, 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """Seconds. ``fetch``: as we do it, the faster of alone and in the run; ``in_turn``: one connection, then the digest, then the unpacking."""
+    """Seconds. ``fetch``: as we do it, the faster of alone and in the run.
+
+    ``in_turn``: one connection, then the digest, then the unpacking.
+    """
 
     event: float
     plan: float
