@@ -96,10 +96,9 @@ class Handler(BaseHTTPRequestHandler):
         if found is None:
             return self._answer(404)
         about = {"ETag": found.etag, "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"} | found.headers
+        about |= {"x-amz-checksum-sha256": found.checksum, "Content-Length": str(len(found.data))}
         self.send_response(200)
-        for name, value in (
-            about | {"x-amz-checksum-sha256": found.checksum, "Content-Length": str(len(found.data))}
-        ).items():
+        for name, value in about.items():
             self.send_header(name, value)
         return self.end_headers()
 
