@@ -1,9 +1,6 @@
 """A backup's upload in bad hours: what broke off is taken up, nothing is sent twice, nothing is ever replaced."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +15,8 @@ from relight.backup.verify import verify
 from relight.backup.writer import write_backup
 from relight.errors import BackupExists, Conflict, RelightError, RequestInvalid, RetryableError
 from tests.backup.conftest import STORAGE, URI, restored, snapshot, source
-from tests.stub_uploads import Bucket, serving, store_of
-from tests.support import eventually
+from tests.stub_bucket import Bucket
+from tests.stub_uploads import serving, store_of
 
 STATE = f"/{URI.removeprefix('s3://')}/state.tar.zst"
 PARTS = 6
@@ -229,34 +226,3 @@ def test_only_what_is_unfinished_can_be_resumed(store: S3, large: Path) -> None:
     write(store, large)
     with pytest.raises(RequestInvalid, match="is no unfinished backup"):
         to_resume(store, STORAGE, "2026-11-23")
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from tests.backup.conftest import URI, source
-from tests.stub_uploads import store_of
-from relight.backup.writer import write_backup
-write_backup(store_of(sys.argv[1]), URI, source({("shop", "data"): Path(sys.argv[2])}))
-"""
-
-
-@pytest.mark.slow
-def test_a_backup_that_was_killed_in_the_middle_goes_on_where_it_was(bucket: Bucket, volume: Path, tmp_path: Path) -> None:
-    (volume / "noise").write_bytes(os.urandom(100 * 2**20))
-    bucket.pace = 0.4
-    with serving(bucket) as url:
-        store = store_of(url)
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, url, str(volume)])
-        eventually(lambda: any(len(one.parts) >= 3 for one in bucket.uploads.values()), "three parts are there", 60)
-        writer.send_signal(signal.SIGKILL)
-        assert writer.wait(10) == -signal.SIGKILL
-        (left,) = unfinished(store, STORAGE)
-        there = Uploads(store).parts(left.uploads[0])
-        well(bucket)
-        bucket.pace = 0.0
-        sender = write(store, volume, resume=True)
-        assert sender.tally.kept and sum(sender.tally.kept) >= sum(part.size for part in there.values()) >= 3 * upload.PART
-        assert bucket.parts_sent() + len(sender.tally.kept) == 7
-        assert verify(store, URI, deep=True) == []
-        assert snapshot(restored(store, tmp_path / "target")) == snapshot(volume)
