@@ -219,7 +219,7 @@ def client_of(url: str, tries: int = 1) -> Any:
         s3={"addressing_style": "path"},
         max_pool_connections=30,
     )
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    keys: Any = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     return boto3.client("s3", config=config, region_name="us-east-1", endpoint_url=url, **keys)
 
 
