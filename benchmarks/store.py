@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from relight.adapters.s3 import S3, ObjectInfo
+from relight.adapters.s3 import PLAIN, S3, Keeping, ObjectInfo
+from relight.backup.upload import Sender
 from relight.errors import Conflict
 
 
@@ -31,7 +32,7 @@ class FolderStore(S3):
             file.seek(start)
             file.readinto(into)
 
-    def head(self, uri: str) -> ObjectInfo | None:
+    def head(self, uri: str, checksum: bool = False) -> ObjectInfo | None:
         path = self.path(uri)
         if not path.is_file():
             return None
@@ -40,7 +41,9 @@ class FolderStore(S3):
             uri=uri, size=stat.st_size, etag=str(stat.st_size), modified=datetime.fromtimestamp(stat.st_mtime, UTC)
         )
 
-    def put(self, uri: str, data: bytes, if_absent: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, uri: str, data: bytes, if_absent: bool = False, if_match: str | None = None, keeping: Keeping = PLAIN
+    ) -> str:
         path = self.path(uri)
         if if_absent and path.exists():
             raise Conflict(f"{uri}: is there already")
@@ -48,14 +51,20 @@ class FolderStore(S3):
         path.write_bytes(data)
         return sha256(data).hexdigest()
 
-    def upload(self, uri: str, chunks: Iterable[bytes]) -> ObjectInfo:
-        path = self.path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.writelines(chunks)
-        return self.head(uri) or ObjectInfo(uri=uri, size=0, etag="", modified=datetime.now(UTC))
-
     def list(self, uri: str) -> Iterator[ObjectInfo]:
         paths = sorted(self.root.rglob("*"))
         uris = (f"s3://{path.relative_to(self.root)}" for path in paths if path.is_file())
         return (found for name in uris if name.startswith(uri) and (found := self.head(name)))
+
+
+class FolderSender(Sender):
+    """Writes into a FolderStore."""
+
+    def __init__(self, store: FolderStore) -> None:
+        self.folder, self.store, self.keeping, self.resume = store, store, PLAIN, False
+
+    def send(self, uri: str, chunks: Iterable[bytes]) -> None:
+        path = self.folder.path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.writelines(chunks)

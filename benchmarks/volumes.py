@@ -10,7 +10,7 @@ from pathlib import Path
 import zstandard
 
 from benchmarks.peers import peer
-from benchmarks.store import FolderStore
+from benchmarks.store import FolderSender, FolderStore
 from benchmarks.table import Row, contest, rated
 from relight.adapters.s3 import S3
 from relight.backup.frames import FrameTable
@@ -32,7 +32,7 @@ def back_up(store: S3, tree: Path) -> None:
         manifests=[],
         volumes={("app", "data"): tree},
     )
-    write_backup(store, URI, source)
+    write_backup(store, URI, source, FolderSender(store) if isinstance(store, FolderStore) else None)
 
 
 def prepared(root: Path, fill: Callable[[Path], None]) -> FolderStore:

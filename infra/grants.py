@@ -56,6 +56,10 @@ def _storage(apps: Iterable[App], key: str) -> list[str]:
     return [_object(app.storage, key) for app in apps]
 
 
+def _keys(apps: Iterable[App]) -> list[str]:
+    return [app.kms_key for app in apps if app.kms_key]
+
+
 def _has_backup_age(app: App) -> bool:
     return any(signal.kind == "backup_age" for signal in app.signals)
 
@@ -79,10 +83,10 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "receipts": lambda r: [f"{r.evidence}/*"],
     "the evidence bucket": lambda r: [r.evidence],
     "the pinned artifacts": lambda r: list(r.artifacts),
-    "metadata of backups": lambda r: _storage(
-        [one for one in r.config.apps if _has_backup_age(one)], "backups/*/metadata.json"
-    ),
+    "metadata of backups": lambda r: _storage(filter(_has_backup_age, r.config.apps), "backups/*/metadata.json"),
     "backups": lambda r: _storage(r.config.apps, "backups/*"),
+    "keys of backups": lambda r: _keys(r.config.apps),
+    "keys of backups whose age is a signal": lambda r: _keys(filter(_has_backup_age, r.config.apps)),
     "storage buckets": lambda r: _buckets(r.config),
     "signal pointers": lambda r: _pointers(r.config, "signals"),
     "promote pointers": lambda r: _pointers(r.config, "promote"),
@@ -136,7 +140,9 @@ RUNNER_LEASE = Grant("dynamodb:PutItem", "the table", "how long a runner lives t
 FRESHNESS = (
     Grant("s3:GetObject", "signal pointers", "signals: when the app last published"),
     Grant("s3:GetObject", "metadata of backups", "signals: how old the newest backup is"),
+    Grant("kms:Decrypt", "keys of backups whose age is a signal", "their metadata, where an app names its kms_key"),
 )
+DECRYPT = Grant("kms:Decrypt", "keys of backups", "backups are read, where an app names its kms_key")
 RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tags alone; EC2 has no narrower resource")
 TERMINATE = Grant("ec2:TerminateInstances", "instances", "a runner that is no longer needed", "it is one of our runners")
 RETAG = Grant("ec2:CreateTags", "instances", "a new expiry, or a held runner's new run", "it is one of our runners")
@@ -152,6 +158,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         RETAG,
         Grant("dynamodb:PutItem", "the table", "a new order and lease for a held runner"),
         Grant("s3:GetObject", "backups", "the backup's contract is verified before a machine is launched"),
+        DECRYPT,
         Grant("states:SendTaskFailure", "everything", f"an incident preempts a drill; {NO_NARROWER}"),
         Grant("states:DescribeExecution", "its executions", "a run that was stopped holds up no other"),
         Grant("ec2:DescribeInstanceTypeOfferings", "everything", "preflight; EC2 has no narrower resource"),
@@ -169,9 +176,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
             "the runner itself",
             "it is tagged as one of our runners and made from our launch template",
         ),
-        Grant(
-            "ec2:CreateTags", "instances and volumes", "tags given at launch: the guards go by them", "it is being launched"
-        ),
+        Grant("ec2:CreateTags", "instances and volumes", "tags that guards go by", "it is being launched"),
         Grant("iam:PassRole", "the runner's role", "the instance profile of the launch template", "it is passed to EC2"),
         Grant("ssm:GetParameters", "the image parameter", "the launch template names its image by parameter"),
     ),
@@ -221,6 +226,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
 RUNNER = (
     Grant("s3:GetObject", "the pinned artifacts", "k3s, its images and the agent's bundle, checked by digest at boot"),
     Grant("s3:GetObject", "backups", "the backup that is restored"),
+    DECRYPT,
     Grant("s3:ListBucket", "storage buckets", LIST.why),
     Grant("s3:GetObject s3:PutObject", "receipts", "plan, ledger, checks and receipts of the phases the agent does"),
     Grant("s3:ListBucket", "the evidence bucket", "the number of the next receipt"),

@@ -22,13 +22,23 @@ test holds the two together. Every function has a role of its own, and so has th
 | approve, reject | `execute-api:Invoke` on `<api>/*/POST/runs/*/approve` and `<api>/*/POST/runs/*/reject` |
 | arm, disarm | `events:EnableRule`, `events:DisableRule`, `scheduler:GetSchedule`, `scheduler:UpdateSchedule`, |
 | | and `iam:PassRole` on the scheduler's role |
+| back up | on the app's bucket `s3:ListBucket`, on its `backups/*` `s3:GetObject` and `s3:PutObject` |
+| resume a backup | also `s3:ListBucketMultipartUploads`, `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload` |
+| lock backups | also `s3:GetBucketVersioning`, `s3:GetBucketObjectLockConfiguration`, `s3:PutObjectRetention` |
+| back up under `kms_key` | also `kms:GenerateDataKey` and, as S3 asks it for uploads in parts, `kms:Decrypt` on that key |
+| verify, get, list backups | `s3:ListBucket`, `s3:GetObject`, and `kms:Decrypt` on the app's `kms_key` |
+| prune | `s3:ListBucket`, `s3:GetObject`, `s3:DeleteObject`, `s3:GetObjectRetention`, `s3:GetBucketVersioning`, |
+| | `s3:GetBucketObjectLockConfiguration`, `s3:ListBucketMultipartUploads`, `s3:AbortMultipartUpload` |
 | read evidence | `s3:GetObject` and `s3:ListBucket` on the evidence bucket, `kms:GetPublicKey` on its key |
 
 Give starting and approving to different people: a run's initiator may not approve it, unless break-glass is stated, and that
 is reported. Nobody needs `states:SendTaskSuccess`: who has it can end any callback whose token they know.
 
-An app's bucket that is encrypted with a KMS key of yours: allow `kms:Decrypt` in that key's policy to the roles of Detect,
-Plan, Probe, Promote, Failback, Teardown and the runner, and `kms:GenerateDataKey` to those that move pointers.
+Where an app names its `kms_key`, the roles that read its backups (Plan and the runner; Detect and Probe where the backup's
+age is a signal) may `kms:Decrypt` with exactly that key. Its key policy must leave that to IAM, as the default one does, or
+name them. An app's bucket whose other objects are encrypted with a KMS key of yours: allow `kms:Decrypt` in that key's
+policy to the roles of Detect, Plan, Probe, Promote, Failback, Teardown and the runner, and `kms:GenerateDataKey` to those
+that move pointers.
 """
 
 

@@ -15,6 +15,7 @@ from relight.formats import (
     is_email,
     is_instance_type,
     is_key,
+    is_kms_key,
     is_name,
     is_network,
     is_region,
@@ -34,6 +35,7 @@ Key = Annotated[str, Predicate(is_key)]
 Url = Annotated[str, Predicate(is_url)]
 InstanceType = Annotated[str, Predicate(is_instance_type)]
 Network = Annotated[str, Predicate(is_network)]
+KmsKey = Annotated[str, Predicate(is_kms_key)]
 
 
 class Strict:
@@ -93,11 +95,16 @@ class Validator(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention(Strict):
-    """How many backups ``relight backup prune`` keeps: the ``latest``, and the last of each of so many days and weeks."""
+    """How many backups ``relight backup prune`` keeps: the ``latest``, and the last of each of so many days and weeks.
+
+    ``lock``: each backup is written under S3 Object Lock, for ``lock_days`` or else as long as the bucket's default says.
+    """
 
     latest: Positive = 3
     daily: Annotated[int, Ge(0)] = 14
     weekly: Annotated[int, Ge(0)] = 8
+    lock: Literal["governance", "compliance"] | None = None
+    lock_days: Positive | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +154,7 @@ class App(Strict):
     Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
     heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is. ``quiesce``: what
     mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with others' objects there.
+    ``kms_key``: ARN of the key that S3 encrypts the app's backups with.
     """
 
     name: Name
@@ -157,6 +165,7 @@ class App(Strict):
     hooks: tuple[Hook, ...] = ()
     quiesce: bool = False
     retention: Retention = field(default_factory=Retention)
+    kms_key: KmsKey | None = None
     promote: tuple[PromoteAction, ...] = ()
     quarantine: Quarantine = field(default_factory=Quarantine)
     drill: Drill = field(default_factory=Drill)

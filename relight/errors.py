@@ -203,6 +203,12 @@ class TemplatesRefused(UserError):
         self.findings = findings
 
 
+class BucketUnlockable(UserError):
+    """Backups are to be locked, and their bucket has no Object Lock, or no days are given and it has no default."""
+
+    code = "R230"
+
+
 # ---------------------------------------------------------------- final: the backup
 class BackupError(FinalError):
     """The backup breaks its contract; the message names the object and, where there is one, the member."""
@@ -289,7 +295,7 @@ class ManifestMalformed(BackupError):
 
 
 class BackupExists(BackupError):
-    """A backup is immutable; this id is already committed."""
+    """A backup is written once; this id is committed, or holds what another writer or another state left."""
 
     code = "R316"
 
@@ -304,6 +310,12 @@ class BackupTooOld(BackupError):
     """The newest usable backup is older than the app's RPO allows a drill to accept."""
 
     code = "R318"
+
+
+class KmsKeyUnusable(BackupError):
+    """The KMS key that an object is encrypted with is disabled, deleted, or denied to the caller."""
+
+    code = "R330"
 
 
 # ---------------------------------------------------------------- final: the run

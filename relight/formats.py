@@ -44,6 +44,11 @@ def is_key(value: str) -> bool:
     return value.strip("/") == value != "" and not {"", ".", ".."} & set(value.split("/"))
 
 
+def is_kms_key(value: str) -> bool:
+    """must be the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/..., not of an alias"""
+    return re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value) is not None
+
+
 def is_url(value: str) -> bool:
     """must be http://host/path or https://host/path"""
     return re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) is not None

@@ -45,6 +45,9 @@ def misfits(raw: Row) -> Iterator[str]:
             yield from (f"apps[{i}].hooks[{j}]{fault}" for fault in _image(row if isinstance(row, dict) else {}, app))
     yield from (f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i])
     for i, app in enumerate(apps):
+        kept = app.get("retention")
+        if isinstance(kept, dict) and "lock_days" in kept and "lock" not in kept:
+            yield f'apps[{i}].retention.lock_days: needs lock = "governance" or "compliance"'
         for part, kinds in KINDS.items():
             rows = app.get(part)
             for j, row in enumerate(rows if isinstance(rows, list) else []):

@@ -1,5 +1,6 @@
 """AWS clients, and AWS errors as ours. Every other adapter of AWS goes through here."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +15,7 @@ from relight.errors import (
     AccessDenied,
     AwsRefused,
     Conflict,
+    KmsKeyUnusable,
     NotPermitted,
     ObjectNotFound,
     RelightError,
@@ -56,7 +58,7 @@ CODES: dict[type[RelightError], str] = {
         AuthorizationErrorException KMSAccessDeniedException Forbidden 403""",
     ObjectNotFound: "NoSuchKey NoSuchBucket NoSuchVersion NoSuchUpload NotFound 404",
     Conflict: """PreconditionFailed ConditionalRequestConflict ConditionalCheckFailedException TransactionConflictException
-        OperationAborted 412""",
+        OperationAborted InvalidPart 412""",
 }
 KIND_OF_CODE = {code: kind for kind, codes in CODES.items() for code in codes.split()}
 NO_CREDENTIALS = (
@@ -74,6 +76,7 @@ SAYS: dict[type[RelightError], str] = {
     AccessDenied: "AWS refused it ({why}); grant this action to the caller's role (docs/permissions.md)",
     ObjectNotFound: "it is not there ({why}); check the bucket and the key",
     Conflict: "somebody else changed it in the meantime ({why}); read it again and decide again",
+    KmsKeyUnusable: "its KMS key cannot be used ({why}); enable it, or allow it to the caller's role (docs/permissions.md)",
     AwsRefused: "AWS refused the request for good ({why}); trying again cannot help, correct the request",
 }
 
@@ -103,9 +106,17 @@ def _kind(error: Exception) -> type[RelightError]:
     if not isinstance(error, aws.ClientError):
         # What is not an answer is a lost connection, unless botocore refused to send the request at all.
         return AwsRefused if isinstance(error, (aws.ParamValidationError, aws.ValidationError)) else ServiceUnavailable
+    if error_code(error).startswith("KMS.") or _names_kms(error):
+        return KmsKeyUnusable
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     kind = KIND_OF_CODE.get(error_code(error)) or KIND_OF_CODE.get(str(status))
     return kind or (ServiceUnavailable if status >= 500 else AwsRefused)
+
+
+def _names_kms(error: aws.ClientError) -> bool:
+    """S3's refusal of an object whose key the caller may not use; KMS' own refusals are no matter of an object."""
+    wanted = re.search(r"\bkms:(Decrypt|GenerateDataKey)", str(error.response["Error"].get("Message", "")))
+    return wanted is not None and error_code(error) == "AccessDenied"
 
 
 def error_code(error: Exception) -> str:

@@ -1,15 +1,13 @@
-"""Objects in S3: conditional writes, ranged reads that cannot mix two versions, uploads that leave nothing half done."""
+"""Objects in S3: conditional writes, and ranged reads that cannot mix two versions."""
 
 import random
 import time
 from base64 import b64encode
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,8 +18,6 @@ from relight.errors import ObjectNotFound, ServiceUnavailable, UriMalformed
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PART = 16 * 2**20  # S3 takes 10,000 parts: up to 156 GiB an object
-PARTS_IN_FLIGHT = 4
 READ_TRIES = 4  # botocore retries requests, not bodies that break off
 PIECE = 2**18  # what the SDK copies at a time: small enough to stay in the processor's cache
 PAUSE = 0.5  # seconds at most before the first of these retries; longer before the others
@@ -29,12 +25,37 @@ PAUSE = 0.5  # seconds at most before the first of these retries; longer before 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """``size`` in bytes; ``etag`` as S3 gives it, quotes included; ``modified`` None right after a write."""
+    """``size`` in bytes; ``etag`` as S3 gives it, quotes included; ``modified`` None right after a write.
+
+    What only ``head`` knows: ``checksum`` (base64 SHA-256; of an object in parts, of its parts' digests) when asked for,
+    ``kms_key`` (its ARN), ``locked_until`` where an Object Lock holds it and the caller may know.
+    """
 
     uri: str
     size: int
     etag: str
     modified: datetime | None = None
+    checksum: str = ""
+    kms_key: str = ""
+    locked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How S3 is to keep what is written: under the KMS key ``kms_key`` (an ARN), locked in ``mode`` until ``until``."""
+
+    kms_key: str = ""
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    until: datetime | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """As parameters of a write."""
+        key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key, "BucketKeyEnabled": True}
+        lock = {"ObjectLockMode": self.mode, "ObjectLockRetainUntilDate": self.until}
+        return (key if self.kms_key else {}) | (lock if self.until else {})
+
+
+PLAIN = Keeping()
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -56,7 +77,7 @@ class S3:
     NotPermitted and UriMalformed besides what they name."""
 
     def __init__(self, client: "S3Client | None" = None) -> None:
-        self._client: S3Client = client or aws_client("s3")
+        self.client: S3Client = client or aws_client("s3")
 
     def get(self, uri: str) -> bytes:
         """The whole object. Raises ObjectNotFound."""
@@ -95,7 +116,7 @@ class S3:
     def _open_range(self, uri: str, start: int, length: int, etag: str | None) -> Any:
         bucket, key = split(uri)
         only: dict[str, Any] = {"IfMatch": etag} if etag else {}
-        answer = self._client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", **only)
+        answer = self.client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", **only)
         if not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
             raise ServiceUnavailable(f"read {uri}: asked for bytes from {start}, the answer was another part; try again")
         return answer["Body"]
@@ -104,82 +125,54 @@ class S3:
         bucket, key = split(uri)
         for tried in range(1, READ_TRIES + 1):
             try:
-                return self._client.get_object(Bucket=bucket, Key=key, **options)["Body"].read()
+                return self.client.get_object(Bucket=bucket, Key=key, **options)["Body"].read()
             except (ClientError, BotoCoreError) as error:
                 ours = translate(error, f"read {uri}")
                 if isinstance(error, ClientError) or not isinstance(ours, ServiceUnavailable) or tried == READ_TRIES:
                     raise ours from error
         raise AssertionError("unreachable")
 
-    def head(self, uri: str) -> ObjectInfo | None:
-        """The object's size and etag, or None where there is no such object."""
+    def head(self, uri: str, checksum: bool = False) -> ObjectInfo | None:
+        """The object, or None where there is none. ``checksum`` is asked for separately: with KMS it needs the key."""
         bucket, key = split(uri)
+        more: dict[str, Any] = {"ChecksumMode": "ENABLED"} if checksum else {}
         try:
             with translated(f"look up {uri}"):
-                found = self._client.head_object(Bucket=bucket, Key=key)
+                found = self.client.head_object(Bucket=bucket, Key=key, **more)
         except ObjectNotFound:
             return None
-        return ObjectInfo(uri=uri, size=found["ContentLength"], etag=found["ETag"], modified=found["LastModified"])
+        return ObjectInfo(
+            uri=uri,
+            size=found["ContentLength"],
+            etag=found["ETag"],
+            modified=found["LastModified"],
+            checksum=found.get("ChecksumSHA256", "").partition("-")[0],
+            kms_key=found.get("SSEKMSKeyId", ""),
+            locked_until=found.get("ObjectLockRetainUntilDate"),
+        )
 
-    def put(self, uri: str, data: bytes, if_absent: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, uri: str, data: bytes, if_absent: bool = False, if_match: str | None = None, keeping: Keeping = PLAIN
+    ) -> str:
         """Writes the object and returns its etag. Raises Conflict when it exists (``if_absent``) or is not ``if_match``."""
         bucket, key = split(uri)
         only: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {"IfMatch": if_match} if if_match else {}
+        proof: dict[str, Any] = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum_of(data)}
         with translated(f"write {uri}"):
-            return self._client.put_object(Bucket=bucket, Key=key, Body=data, ChecksumSHA256=_checksum(data), **only)["ETag"]
+            return self.client.put_object(Bucket=bucket, Key=key, Body=data, **proof, **only, **keeping.asked())["ETag"]
 
-    def upload(self, uri: str, chunks: Iterable[bytes]) -> ObjectInfo:
-        """Writes an object of unknown length in bounded memory. On any failure, also of ``chunks``, nothing is left."""
-        parts = _parts(chunks)
-        first = next(parts, b"")
-        if len(first) < PART:
-            return ObjectInfo(uri=uri, size=len(first), etag=self.put(uri, first))
-        with translated(f"write {uri}"):
-            return self._multipart(uri, first, parts)
-
-    def _multipart(self, uri: str, first: bytes, rest: Iterator[bytes]) -> ObjectInfo:
+    def lock(self, uri: str, keeping: Keeping) -> None:
+        """Locks the object, or prolongs its lock, as ``keeping`` asks."""
         bucket, key = split(uri)
-        begun = self._client.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256")
-        upload: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": begun["UploadId"]}
-        try:
-            size, done = self._send_parts(upload, first, rest)
-            etag = self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})["ETag"]
-        except BaseException:
-            self._abort(upload)
-            raise
-        return ObjectInfo(uri=uri, size=size, etag=etag)
-
-    def _send_parts(self, upload: dict[str, Any], first: bytes, rest: Iterator[bytes]) -> tuple[int, list[Any]]:
-        size = 0
-        done: list[Any] = []
-        pending: deque[Future[Any]] = deque()
-        with ThreadPoolExecutor(PARTS_IN_FLIGHT, "upload") as pool:
-            part: bytes | None = first
-            while part is not None:
-                size += len(part)
-                pending.append(pool.submit(self._send_part, upload, len(done) + len(pending) + 1, part))
-                if len(pending) == PARTS_IN_FLIGHT:
-                    done.append(pending.popleft().result())
-                part = next(rest, None)
-            done += [sent.result() for sent in pending]
-        return size, done
-
-    def _send_part(self, upload: dict[str, Any], number: int, data: bytes) -> dict[str, Any]:
-        checksum = _checksum(data)
-        sent = self._client.upload_part(**upload, PartNumber=number, Body=data, ChecksumSHA256=checksum)
-        return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
-
-    def _abort(self, upload: dict[str, Any]) -> None:
-        try:
-            self._client.abort_multipart_upload(**upload)
-        except (ClientError, BotoCoreError):
-            return  # the failure that brought us here says more; the bucket's lifecycle rule sweeps what is left
+        retention: Any = {"Mode": keeping.mode, "RetainUntilDate": keeping.until}
+        with translated(f"lock {uri}"):
+            self.client.put_object_retention(Bucket=bucket, Key=key, Retention=retention)
 
     def list(self, uri: str) -> Iterator[ObjectInfo]:
         """Every object whose URI begins with ``uri``, in the order of their keys."""
         bucket, prefix = split(uri)
         with translated(f"list {uri}"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for found in page.get("Contents", []):
                     where = f"s3://{bucket}/{found['Key']}"
                     yield ObjectInfo(uri=where, size=found["Size"], etag=found["ETag"], modified=found["LastModified"])
@@ -188,22 +181,9 @@ class S3:
         """Removes the object; removing what is not there is no error."""
         bucket, key = split(uri)
         with translated(f"delete {uri}"):
-            self._client.delete_object(Bucket=bucket, Key=key)
+            self.client.delete_object(Bucket=bucket, Key=key)
 
 
-def _checksum(data: bytes) -> str:
+def checksum_of(data: bytes) -> str:
+    """SHA-256 as S3 writes it: base64."""
     return b64encode(sha256(data).digest()).decode()
-
-
-def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in parts of PART bytes, the last one shorter."""
-    waiting = bytearray()
-    for chunk in chunks:
-        waiting += chunk
-        while len(waiting) >= PART:
-            rest = waiting[PART:]
-            del waiting[PART:]
-            yield bytes(waiting)
-            waiting = rest
-    if waiting:
-        yield bytes(waiting)

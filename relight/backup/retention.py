@@ -1,14 +1,16 @@
 """Which backups are kept and which may go. Nothing goes that no rule can judge, and never the last one that was proven."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
+from relight.adapters.parts import OpenUpload, Uploads
 from relight.adapters.s3 import S3, join
 from relight.backup import metadata
 from relight.backup.catalog import BackupSummary
+from relight.backup.keeping import lock_of
 from relight.config import Retention
-from relight.model import moment
+from relight.model import moment, timestamp
 
 UNFINISHED = timedelta(days=2)  # an upload that long ago is not going on any more
 
@@ -52,6 +54,22 @@ def _fate(one: BackupSummary, rules: list[str], at: datetime) -> Fate:
     if at - one.modified < UNFINISHED:
         return Fate(backup=one, kept=True, why="not finished: it may still be going on")
     return Fate(backup=one, kept=False, why=f"never finished, untouched since {one.modified:%Y-%m-%d}")
+
+
+def spare_locked(store: S3, fates: Sequence[Fate]) -> list[Fate]:
+    """The fates, but that what S3 holds under a lock stays. The bucket must be lockable. Raises what S3 raises."""
+    return [fate if fate.kept else _unless_locked(fate, lock_of(store, fate.backup.uri)) for fate in fates]
+
+
+def _unless_locked(fate: Fate, until: datetime | None) -> Fate:
+    locked = until is not None and until > datetime.now(UTC)
+    return replace(fate, kept=True, why=f"locked until {timestamp(until)}; {fate.why}") if until and locked else fate
+
+
+def abandoned(store: S3, storage: str, at: datetime) -> list[OpenUpload]:
+    """Uploads of the app's backups that are too old to be going on, or to be taken up."""
+    below = Uploads(store).below(join(storage, "backups/"))
+    return [one for one in below if one.begun and at - one.begun >= UNFINISHED]
 
 
 def delete(store: S3, backup: BackupSummary) -> None:

@@ -20,6 +20,7 @@ from relight.backup.parallel import ordered
 from relight.backup.sparse import split
 from relight.backup.tarball import BLOCK
 from relight.backup.tarwrite import END, Packed, Tree, content
+from relight.backup.upload import Sender
 from relight.errors import BackupExists, Conflict, MetadataMalformed
 
 LEVEL = 3
@@ -45,27 +46,30 @@ class BackupSource:
     notes: str | None = None
 
 
-def write_backup(store: S3, uri: str, source: BackupSource) -> Metadata:
-    """Writes ``source`` as the backup ``uri`` and returns its metadata.
+def write_backup(store: S3, uri: str, source: BackupSource, sender: Sender | None = None) -> Metadata:
+    """Writes ``source`` as the backup ``uri`` and returns its metadata. ``sender``: how; plainly and anew by default.
 
-    What an earlier, unfinished attempt left under ``uri`` is overwritten. Raises BackupExists when the backup is already
-    committed, MetadataMalformed, ManifestMalformed, ArchiveLinkEscape, SourceChanged, and what S3 raises.
+    The state goes first, and no object is ever replaced: of two writers, only the one whose state it is goes on. Raises
+    BackupExists when the backup is committed or another writer's, MetadataMalformed, ManifestMalformed, ArchiveLinkEscape,
+    SourceChanged, and what S3 raises.
     """
+    sender = sender or Sender(store)
     place = BackupUri.parse(uri)
     draft = _draft(place, source)
     commit = join(place.uri, metadata.NAME)
     if store.head(commit):
         raise fault(BackupExists, place.uri, "is already committed")
     packed = manifests.pack(source.manifests, join(place.uri, metadata.MANIFESTS))
-    artifacts = {metadata.MANIFESTS: _upload(store, place, metadata.MANIFESTS, packed).stored}
     state = StateArchive(source.volumes)
-    archive = _upload(store, place, metadata.STATE, state.members())
+    archive = _upload(sender, place, metadata.STATE, state.members())
     table = FrameTable(frames=tuple(archive.frames), index_offset=state.index_offset).dump()
-    store.put(join(place.uri, metadata.FRAMES), table)
+    sender.send(join(place.uri, metadata.FRAMES), [table])
+    artifacts = {metadata.MANIFESTS: _upload(sender, place, metadata.MANIFESTS, packed).stored}
     artifacts |= {metadata.STATE: archive.stored, metadata.FRAMES: digest_of(table)}
     left_out = {"left_out": state.left_out} if state.left_out else {}
     done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=left_out)
-    _commit(store, commit, done.dump())
+    _commit(sender, commit, done.dump())
+    sender.finish(place.uri)
     return done
 
 
@@ -90,11 +94,11 @@ def _draft(place: BackupUri, source: BackupSource) -> Metadata:
     return Metadata.parse(draft.dump(), join(place.uri, metadata.NAME))
 
 
-def _commit(store: S3, commit: str, data: bytes) -> None:
+def _commit(sender: Sender, commit: str, data: bytes) -> None:
     try:
-        store.put(commit, data, if_absent=True)
+        sender.store.put(commit, data, if_absent=True, keeping=sender.keeping)
     except Conflict:
-        if store.get(commit) != data:  # our own, when S3's answer to the first try was lost
+        if sender.store.get(commit) != data:  # our own, when S3's answer to the first try was lost
             raise fault(BackupExists, commit, "another writer committed this backup at the same time") from None
 
 
@@ -197,8 +201,8 @@ def _compress(piece: Piece) -> tuple[Piece, bytes, str]:
     return piece, data, sha256(data).hexdigest()
 
 
-def _upload(store: S3, place: BackupUri, name: str, members: Iterable[Packed]) -> Archive:
+def _upload(sender: Sender, place: BackupUri, name: str, members: Iterable[Packed]) -> Archive:
     archive = Archive(members)
     with closing(archive.chunks()) as chunks:
-        store.upload(join(place.uri, name), chunks)
+        sender.send(join(place.uri, name), chunks)
     return archive

@@ -12,7 +12,10 @@ from rich.markup import escape
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3, join
 from relight.backup.catalog import list_backups
+from relight.backup.keeping import keeping_of
 from relight.backup.metadata import BackupUri, Metadata
+from relight.backup.unfinished import to_resume
+from relight.backup.upload import Sender, Tally
 from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
 from relight.cli import exits
@@ -21,10 +24,10 @@ from relight.cli.output import table, toned
 from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
 from relight.config import App
-from relight.errors import RequestInvalid
+from relight.errors import BackupExists, RequestInvalid
 from relight.model import encode, now
 from relight.recovery.collect import Collected, collect
-from relight.recovery.hooks import HookPlace, around_backup
+from relight.recovery.hooks import HookPlace, around_backup, forget_hooks
 from relight.recovery.quiesce import quiet, wake
 from relight.words import duration, size
 
@@ -41,6 +44,7 @@ def backup(
     kubeconfig: Annotated[Path, typer.Option(envvar="KUBECONFIG", help="The cluster to back up.")] = Path("~/.kube/config"),
     volume: VolumeOption = None,
     backup_id: Annotated[str | None, typer.Option(help="The backup's name; the time by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with one that broke off; the newest by default.")] = False,
 ) -> None:
     """Writes a backup of an app, or verifies one.
 
@@ -51,6 +55,7 @@ def backup(
     Examples:
       relight backup --kubeconfig ~/.kube/config
       relight backup --app shop --volume data=/mnt/shop-data
+      relight backup --resume --backup-id 20261123T030000Z
       relight backup verify s3://bucket/shop/backups/20261123T030000Z
     """
     if context.invoked_subcommand:
@@ -63,11 +68,31 @@ def backup(
         )
     session.connect()
     began = time.monotonic()
-    uri, written = write(chosen, Cluster(path), directories(volume or []), backup_id)
-    seconds = time.monotonic() - began
+    found = directories(volume or [])
+    sender = Sender(S3(), keeping_of(S3(), chosen), resume)
+    named = to_resume(sender.store, chosen.storage, backup_id) if resume else backup_id or named_now()
+    try:
+        uri, written = write(chosen, Cluster(path), found, named, sender)
+    except BaseException as error:
+        if sender.tally.parts and not isinstance(error, BackupExists):
+            session.output.says(broken_off(chosen.name, named, sender.tally))
+        raise
+    seconds, kept = time.monotonic() - began, sum(sender.tally.kept)
     session.output.show(
-        {"uri": uri, "metadata": written, "seconds": round(seconds, 3)}, lambda page: page_of(page, uri, written, seconds)
+        {"uri": uri, "metadata": written, "seconds": round(seconds, 3), "taken_over_bytes": kept},
+        lambda page: page_of(page, uri, written, seconds, kept if resume else None),
     )
+
+
+def named_now() -> str:
+    """What a backup is called that was given no name."""
+    return now().replace("-", "").replace(":", "")
+
+
+def broken_off(app: str, backup_id: str, tally: Tally) -> str:
+    """The line about what is there of a backup that did not come to its end."""
+    there = f"{tally.parts} part(s), {size(tally.bytes)}, are there"
+    return f"broke off: {there}; go on with: relight backup --app {app} --resume --backup-id {backup_id}"
 
 
 def directories(given: list[str]) -> dict[str, Path]:
@@ -78,16 +103,23 @@ def directories(given: list[str]) -> dict[str, Path]:
     return {claim: Path(path) for claim, _, path in pairs}
 
 
-def write(app: App, cluster: Cluster, given: dict[str, Path], backup_id: str | None = None) -> tuple[str, Metadata]:
-    """Backs the app up from its cluster; the backup's URI and metadata. Raises what hooks, collecting and writing raise."""
-    chosen = backup_id or now().replace("-", "").replace(":", "")
+def write(
+    app: App, cluster: Cluster, given: dict[str, Path], backup_id: str | None = None, sender: Sender | None = None
+) -> tuple[str, Metadata]:
+    """Backs the app up from its cluster; the backup's URI and metadata. Raises what hooks, collecting and writing raise.
+
+    One that is resumed does all of it again: what it says is of now, and only the bytes that are there are not sent again.
+    """
+    chosen, sender = backup_id or named_now(), sender or Sender(S3())
     uri = BackupUri.parse(join(app.storage, "backups", chosen)).uri
     at = HookPlace(cluster=cluster, namespace=app.namespace, seed=(chosen,), development=app.development)
+    if sender.resume:
+        forget_hooks(app.hooks, at)
     with around_backup(app.hooks, at):
         wake(cluster, app.namespace)
         found = collect(cluster, app.namespace, directories=given)  # before anything is stopped: as it is to be restored
         with quiet(cluster, app.namespace) if app.quiesce else nullcontext():
-            return uri, write_backup(S3(), uri, source_of(app, chosen, found))
+            return uri, write_backup(sender.store, uri, source_of(app, chosen, found), sender)
 
 
 def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
@@ -104,8 +136,10 @@ def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
     )
 
 
-def page_of(page: Console, uri: str, written: Metadata, seconds: float) -> None:
+def page_of(page: Console, uri: str, written: Metadata, seconds: float, kept: int | None = None) -> None:
     page.print(f"{toned('done')}: backup [bold]{written.backup_id}[/] in {duration(seconds)}: {contents(written)}")
+    if kept is not None:
+        page.print(f"  resumed: {size(kept)} of it was there and was not sent again; the state is of {written.created_at}")
     page.print(f"  {uri}")
     page.print(f"next: relight backup verify {uri}")
 

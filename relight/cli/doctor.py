@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from relight.adapters.aws import client, translated
+from relight.adapters.buckets import BucketFacts, bucket_facts
+from relight.adapters.s3 import S3
 from relight.cli import exits
 from relight.cli.output import table, toned
 from relight.cli.session import STATE, Session
@@ -107,6 +109,29 @@ def deployment(session: Session) -> Iterator[Finding]:
             return
 
 
+def storage(session: Session) -> Iterator[Finding]:
+    """Whether the buckets of backups keep what is overwritten or deleted: where they can be asked at all."""
+    try:
+        apps, store = session.config.apps, S3()
+    except RelightError:
+        return  # said by the checks before
+    for app in apps:
+        check = f"backups of {app.name}"
+        try:
+            yield kept(check, bucket_facts(store, app.storage))
+        except RelightError as error:
+            what, _, fix = str(error).rpartition("; ")
+            yield Finding(check=check, state="missing", detail=f"{error.code} {what}", fix=fix)
+
+
+def kept(check: str, bucket: BucketFacts) -> Finding:
+    default = f", each object {bucket.days} days in {bucket.mode} mode" if bucket.days else ", no default retention"
+    lock = f"Object Lock{default}" if bucket.lockable else "no Object Lock"
+    fix = "" if bucket.versioned else "enable versioning, or Object Lock on a new bucket (docs/backup.md)"
+    versions = "versioned" if bucket.versioned else "not versioned: what is deleted or overwritten there is gone"
+    return Finding(check=check, state="missing" if fix else "ok", detail=f"{bucket.name}: {versions}; {lock}", fix=fix)
+
+
 def caller(session: Session) -> str:
     session.connect()
     with translated("ask who is calling"):
@@ -131,4 +156,4 @@ def writable(session: Session) -> Iterator[Finding]:
         yield Finding(check="state directory", state="failed", detail=f"{STATE}: {error.strerror}", fix=fix)
 
 
-CHECKS = (python, packages, isolation, loopback, writable, configuration, deployment)
+CHECKS = (python, packages, isolation, loopback, writable, configuration, deployment, storage)

@@ -7,23 +7,33 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from relight.adapters.buckets import bucket_facts
+from relight.adapters.parts import Uploads
 from relight.adapters.s3 import S3
-from relight.backup.catalog import list_backups
-from relight.backup.retention import Fate, delete, judge
-from relight.cli.output import table
+from relight.backup.catalog import BackupSummary, list_backups
+from relight.backup.retention import Fate, abandoned, delete, judge, spare_locked
+from relight.cli import exits
+from relight.cli.output import Output, table
 from relight.cli.session import AppOption, Session
+from relight.errors import AccessDenied
 from relight.model import Verdict
 from relight.words import size
+
+HIDES = (
+    "bucket {name} keeps versions: a deleted backup is hidden behind delete markers, and can be had back; its bytes go, and "
+    "cost nothing more, when a lifecycle rule expires noncurrent versions (docs/backup.md)"
+)
 
 
 def prune(
     session: Session,
     app: AppOption = None,
     sure: Annotated[bool, typer.Option("--delete", help="Delete what may go; without it nothing is changed.")] = False,
-) -> None:
+) -> int:
     """Shows which backups no retention rule keeps, and deletes them when told to.
 
-    The rules are the app's [apps.retention]. The last backup that a run validated as PASSED always stays.
+    The rules are the app's [apps.retention]. The last backup that a run validated as PASSED always stays, and so does
+    what S3 Object Lock holds. Uploads that broke off two days ago or more are swept.
 
     \b
     Examples:
@@ -34,25 +44,51 @@ def prune(
     session.connect()
     runs = session.console.runs(chosen.name)  # where this cannot be asked nothing is judged: a proven backup might go
     proven = {str(run.get("backup_id")) for run in runs if run.get("verdict") == Verdict.PASSED}
-    store = S3()
-    fates = judge(list_backups(store, chosen.storage), chosen.retention, proven, datetime.now(UTC))
+    store, at = S3(), datetime.now(UTC)
+    bucket = bucket_facts(store, chosen.storage)
+    fates = judge(list_backups(store, chosen.storage), chosen.retention, proven, at)
+    fates = spare_locked(store, fates) if bucket.lockable else fates
     going = [fate.backup for fate in fates if not fate.kept]
-    for backup in going if sure else ():
+    refused = [backup.uri for backup in going if not _deleted(store, backup, session.output)] if sure else []
+    uploads = abandoned(store, chosen.storage, at)
+    for upload in uploads if sure else ():
+        Uploads(store).abort(upload)
+    about = {"deleted": sure, "refused": refused, "uploads": len(uploads), "versioned": bucket.versioned}
+
+    def render(page: Console) -> None:
+        _page(page, chosen.name, [(fate, _fate_of(fate, sure, refused)) for fate in fates], sure)
+        if uploads:
+            page.print(f"{len(uploads)} upload(s) that broke off two days ago or more: {'swept' if sure else 'may go'}")
+        if bucket.versioned and going:
+            page.print(HIDES.format(name=bucket.name))
+
+    session.output.show({"app": chosen.name, "fates": fates, **about}, render)
+    return exits.ENDED_BADLY if refused else exits.DONE
+
+
+def _deleted(store: S3, backup: BackupSummary, output: Output) -> bool:
+    """One that may not be deleted holds up no other."""
+    try:
         delete(store, backup)
-        session.output.says(f"deleted {backup.uri}")
-    session.output.show(
-        {"app": chosen.name, "deleted": sure, "fates": fates}, lambda page: _page(page, chosen.name, fates, sure)
-    )
+    except AccessDenied as error:
+        output.says(escape(f"not deleted: {error}"))
+        return False
+    output.says(f"deleted {backup.uri}")
+    return True
 
 
-def _page(page: Console, app: str, fates: list[Fate], sure: bool) -> None:
-    verb = "deleted" if sure else "may go"
-    rows = [_row(fate, verb) for fate in fates]
-    page.print(table(("backup", "made", "size", "fate", "why"), rows))
-    going = [fate for fate in fates if not fate.kept]
+def _fate_of(fate: Fate, sure: bool, refused: list[str]) -> str:
+    if fate.kept or fate.backup.uri in refused:
+        return "kept"
+    return "deleted" if sure else "may go"
+
+
+def _page(page: Console, app: str, fates: list[tuple[Fate, str]], sure: bool) -> None:
+    page.print(table(("backup", "made", "size", "fate", "why"), [_row(fate, verb) for fate, verb in fates]))
+    going = [fate for fate, verb in fates if verb != "kept"]
     freed = size(sum(fate.backup.bytes for fate in going))
     if not going:
-        page.print(f"nothing may go: every backup of {app} is kept by a rule")
+        page.print(f"nothing may go: every backup of {app} is kept")
     else:
         done = "deleted" if sure else "delete them: relight backup prune --delete"
         page.print(f"{len(going)} backup(s), {freed}: {done}")
@@ -60,5 +96,5 @@ def _page(page: Console, app: str, fates: list[Fate], sure: bool) -> None:
 
 def _row(fate: Fate, verb: str) -> tuple[str, ...]:
     one = fate.backup
-    shown = (one.backup_id, one.created_at or "", size(one.bytes), "kept" if fate.kept else verb, fate.why)
+    shown = (one.backup_id, one.created_at or "", size(one.bytes), verb, fate.why)
     return tuple(map(escape, shown))

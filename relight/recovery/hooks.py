@@ -28,6 +28,16 @@ def run_hooks(hooks: Sequence[Hook], when: str, at: HookPlace) -> tuple[Check, .
     return tuple(_run(hook, at) for hook in hooks if hook.when == when)
 
 
+def forget_hooks(hooks: Sequence[Hook], at: HookPlace) -> None:
+    """Ends what a killed attempt at the same backup left running: its dump is not of the moment of this one.
+
+    Raises HookFailed where a Job of it is still there after the hook's deadline, and what the cluster raises.
+    """
+    for hook in hooks:
+        if not jobs.gone(_name(hook, at), at.cluster, at.namespace, Deadline.after(hook.deadline)):
+            raise HookFailed(f"{hook.when} hook {hook.name} of the attempt before still runs; delete its Job and try again")
+
+
 @contextmanager
 def around_backup(hooks: Sequence[Hook], at: HookPlace) -> Iterator[None]:
     """``before_backup`` and then, also when the backup fails, ``after_backup``: what was locked is unlocked."""
@@ -43,11 +53,15 @@ def around_backup(hooks: Sequence[Hook], at: HookPlace) -> Iterator[None]:
     run_hooks(hooks, "after_backup", at)
 
 
+def _name(hook: Hook, at: HookPlace) -> str:
+    return jobs.named(hook.name, *at.seed, hook.when, hook.name)
+
+
 def _run(hook: Hook, at: HookPlace) -> Check:
     place = Place(
         cluster=at.cluster,
         namespace=at.namespace,
-        job=jobs.named(hook.name, *at.seed, hook.when, hook.name),
+        job=_name(hook, at),
         seconds=hook.deadline,
         read_only=False,
         development=at.development,

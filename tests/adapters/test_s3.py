@@ -1,7 +1,6 @@
-"""S3 as the project uses it: conditional writes, ranges of one version, uploads that leave nothing half done."""
+"""S3 as the project uses it: conditional writes, ranges of one version."""
 
 import io
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
 from relight.adapters import aws
-from relight.adapters import s3 as adapter
 from relight.adapters.aws import client, translate, translated
 from relight.adapters.s3 import S3, join, split
 from relight.errors import (
@@ -34,10 +32,6 @@ def store() -> Iterator[S3]:
     with own_clients(), memory_aws():
         boto3.client("s3").create_bucket(Bucket="relight-test")
         yield S3()
-
-
-def uploads_left() -> list[Any]:
-    return boto3.client("s3").list_multipart_uploads(Bucket="relight-test").get("Uploads", [])
 
 
 def test_what_is_put_is_what_is_read(store: S3) -> None:
@@ -91,51 +85,6 @@ def test_the_list_has_every_object_below(store: S3) -> None:
     assert list(store.list("s3://relight-test/c/")) == []
 
 
-def test_a_small_upload_is_one_object(store: S3) -> None:
-    assert store.upload(URI, iter([b"one ", b"", b"two"])).size == 7
-    assert store.get(URI) == b"one two"
-    assert store.upload(URI, []).size == 0
-
-
-def test_a_large_upload_goes_in_parts_and_comes_back_whole(store: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "PART", 5 * 2**20)
-    data = os.urandom(1000) * 17_000
-    found = store.upload(URI, (data[at : at + 777_777] for at in range(0, len(data), 777_777)))
-    assert found.size == len(data)
-    assert store.get(URI) == data
-    assert found.etag.endswith('-4"') and uploads_left() == []
-
-
-@pytest.mark.parametrize("broken", [RuntimeError, KeyboardInterrupt])
-def test_an_upload_whose_source_fails_leaves_nothing(
-    store: S3, monkeypatch: pytest.MonkeyPatch, broken: type[BaseException]
-) -> None:
-    monkeypatch.setattr(adapter, "PART", 5 * 2**20)
-
-    def chunks() -> Iterator[bytes]:
-        yield bytes(11 * 2**20)
-        raise broken
-
-    with pytest.raises(broken):
-        store.upload(URI, chunks())
-    assert store.head(URI) is None and uploads_left() == []
-
-
-def test_an_upload_that_s3_refuses_midway_leaves_nothing(store: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "PART", 5 * 2**20)
-    send = store._client.upload_part
-
-    def refuse_second(**given: Any) -> Any:
-        if given["PartNumber"] == 2:
-            raise answer("SlowDown", 503)
-        return send(**given)
-
-    monkeypatch.setattr(store._client, "upload_part", refuse_second)
-    with pytest.raises(Throttled):
-        store.upload(URI, [bytes(16 * 2**20)])
-    assert store.head(URI) is None and uploads_left() == []
-
-
 class Flaky(io.BytesIO):
     failures = 0
 
@@ -151,7 +100,7 @@ def test_a_body_that_breaks_off_is_read_again_a_few_times(
     store: S3, monkeypatch: pytest.MonkeyPatch, failures: int, comes_back: bool
 ) -> None:
     Flaky.failures = failures
-    monkeypatch.setattr(store._client, "get_object", lambda **_: {"Body": Flaky(b"body")})
+    monkeypatch.setattr(store.client, "get_object", lambda **_: {"Body": Flaky(b"body")})
     if comes_back:
         assert store.get(URI) == b"body"
     else:

@@ -12,6 +12,7 @@ import pytest
 from relight.adapters.s3 import S3
 from relight.backup.parallel import ordered
 from relight.backup.reader import open_backup
+from relight.backup.upload import Sender
 from relight.backup.verify import verify
 from relight.backup.writer import write_backup
 from relight.errors import BackupError, Throttled
@@ -55,9 +56,10 @@ def test_an_upload_that_fails(store: S3, volume: Path, monkeypatch: pytest.Monke
         next(chunks)
         raise Throttled("busy")
 
-    monkeypatch.setattr(store, "upload", throttled)
+    sender = Sender(store)
+    monkeypatch.setattr(sender, "send", throttled)
     with pytest.raises(Throttled) as caught:
-        write_backup(store, URI, source({("shop", "data"): volume}))
+        write_backup(store, URI, source({("shop", "data"): volume}), sender)
     assert caught.value.__traceback__
 
 

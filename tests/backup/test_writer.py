@@ -2,13 +2,15 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from relight.adapters.s3 import S3
+from relight.adapters.s3 import PLAIN, S3, Keeping
 from relight.backup import tarwrite
 from relight.backup.metadata import Metadata
+from relight.backup.upload import Sender
 from relight.backup.verify import verify
 from relight.backup.writer import write_backup
 from relight.errors import ArchiveLinkEscape, BackupExists, ManifestMalformed, MetadataMalformed, NotPermitted, SourceChanged
@@ -27,38 +29,38 @@ def test_a_committed_backup_is_never_written_again(store: S3, sound: Metadata, v
 
 
 def test_two_writers_of_one_backup_do_not_both_commit(store: S3, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    upload = store.upload
+    sender = Sender(store)
+    send = sender.send
 
-    def meanwhile(uri: str, chunks: object) -> object:
+    def meanwhile(uri: str, chunks: Iterable[bytes]) -> None:
         store.put(f"{URI}/metadata.json", b"{}")
-        return upload(uri, chunks)  # type: ignore[arg-type]
+        send(uri, chunks)
 
-    monkeypatch.setattr(store, "upload", meanwhile)
+    monkeypatch.setattr(sender, "send", meanwhile)
     with pytest.raises(BackupExists, match="another writer committed"):
-        write_backup(store, URI, source({("shop", "data"): volume}))
+        write_backup(store, URI, source({("shop", "data"): volume}), sender)
     assert store.get(f"{URI}/metadata.json") == b"{}"
 
 
 def test_a_commit_whose_answer_was_lost_counts(store: S3, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put = store.put
 
-    def twice(uri: str, data: bytes, if_absent: bool = False, if_match: str | None = None) -> str:
-        if if_absent:
-            put(uri, data, if_absent)
-        return put(uri, data, if_absent, if_match)
+    def twice(uri: str, data: bytes, if_absent: bool = False, keeping: Keeping = PLAIN) -> str:
+        put(uri, data, if_absent)
+        return put(uri, data, if_absent)
 
     monkeypatch.setattr(store, "put", twice)
     write_backup(store, URI, source({("shop", "data"): volume}))
     assert verify(store, URI, deep=True) == []
 
 
-def test_an_unfinished_backup_is_not_one_and_is_written_over(
+def test_an_unfinished_backup_is_none_and_its_id_can_be_used_again(
     store: S3, volume: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (volume / "out").symlink_to("/etc/passwd")
     with pytest.raises(ArchiveLinkEscape, match=r"'volumes/shop/data/out': links out of its volume, to '/etc/passwd'"):
         write_backup(store, URI, source({("shop", "data"): volume}))
-    assert [finding.code for finding in verify(store, URI)] == ["R302"]
+    assert [finding.code for finding in verify(store, URI)] == ["R301"]
 
     (volume / "out").unlink()
     write_backup(store, URI, source({("shop", "data"): volume}))

@@ -9,7 +9,7 @@ from typing import Any
 from relight.config import Validator
 from relight.errors import Conflict, RelightError, RetryableError
 from relight.model import Verdict
-from relight.recovery.cluster import Object
+from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.images import pinned
 from relight.recovery.objects import containers, pod_spec
 from relight.recovery.patience import Deadline, Patience, poll
@@ -107,6 +107,19 @@ def _delete(place: Place, name: str) -> None:
         )
     except RelightError:
         return  # its own deadline and time to live end it
+
+
+def gone(name: str, cluster: ClusterApi, namespace: str, deadline: Deadline) -> bool:
+    """Deletes the Job, if there is one, and waits until it and its pods are gone. Raises what the cluster raises."""
+    if cluster.get(BATCH, "Job", namespace, name) is None:
+        return True
+    cluster.delete(BATCH, "Job", namespace, name)
+    return poll(lambda: _nothing_left(name, cluster, namespace), deadline) is not None
+
+
+def _nothing_left(name: str, cluster: ClusterApi, namespace: str) -> bool | None:
+    there = cluster.get(BATCH, "Job", namespace, name) or cluster.list("v1", "Pod", namespace, labels=f"job-name={name}")
+    return None if there else True
 
 
 def _outcome(what: str, job: Object, place: Place, deadline: Deadline, facts: dict[str, Any]) -> Finding:
