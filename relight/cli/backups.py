@@ -101,12 +101,15 @@ def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
         volumes={(data.namespace, data.claim): data.directory for data in found.volumes},
         source=found.source,
         images=[encode(image) for image in found.images],
+        unresolved=found.unresolved,
     )
 
 
 def page_of(page: Console, uri: str, written: Metadata, seconds: float) -> None:
     page.print(f"{toned('done')}: backup [bold]{written.backup_id}[/] in {duration(seconds)}: {contents(written)}")
     page.print(f"  {uri}")
+    for row in written.extra.get("unresolved", []):
+        page.print(f"not in it: {row['needs']}, which {row['object']} names: {row['reason']}", markup=False)
     page.print(f"next: relight backup verify {uri}")
 
 
