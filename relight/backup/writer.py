@@ -33,6 +33,7 @@ class BackupSource:
     """What to back up. ``volumes``: (namespace, claim) → directory; ``images``: {workload, container, ref} each.
 
     ``created_at`` is the moment the state is of (RFC 3339); ``source``: {cluster, kubernetes_version}.
+    ``unresolved``: {object, needs, reason} of each reference to what the cluster did not give.
     """
 
     backup_id: str
@@ -44,6 +45,7 @@ class BackupSource:
     source: Mapping[str, Any] = field(default_factory=dict)
     images: Sequence[Mapping[str, str]] = ()
     notes: str | None = None
+    unresolved: Sequence[Mapping[str, str]] = ()
 
 
 def write_backup(store: S3, uri: str, source: BackupSource, sender: Sender | None = None) -> Metadata:
@@ -66,8 +68,9 @@ def write_backup(store: S3, uri: str, source: BackupSource, sender: Sender | Non
     sender.send(join(place.uri, metadata.FRAMES), [table])
     artifacts = {metadata.MANIFESTS: _upload(sender, place, metadata.MANIFESTS, packed).stored}
     artifacts |= {metadata.STATE: archive.stored, metadata.FRAMES: digest_of(table)}
-    left_out = {"left_out": state.left_out} if state.left_out else {}
-    done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=left_out)
+    lacking = {"left_out": state.left_out, "unresolved": [dict(row) for row in source.unresolved]}
+    extra = {key: rows for key, rows in lacking.items() if rows}
+    done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=extra)
     _commit(sender, commit, done.dump())
     sender.finish(place.uri)
     return done

@@ -133,6 +133,7 @@ def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
         volumes={(data.namespace, data.claim): data.directory for data in found.volumes},
         source=found.source,
         images=[encode(image) for image in found.images],
+        unresolved=found.unresolved,
     )
 
 
@@ -141,6 +142,8 @@ def page_of(page: Console, uri: str, written: Metadata, seconds: float, kept: in
     if kept is not None:
         page.print(f"  resumed: {size(kept)} of it was there and was not sent again; the state is of {written.created_at}")
     page.print(f"  {uri}")
+    for row in written.extra.get("unresolved", []):
+        page.print(f"not in it: {row['needs']}, which {row['object']} names: {row['reason']}", markup=False)
     page.print(f"next: relight backup verify {uri}")
 
 

@@ -86,7 +86,7 @@ def user_error(kind: RelightError | type[RelightError], message: str, findings: 
 
 def usage(error: TyperException) -> str:
     """Click's complaint as our one line: input, what is wrong, how to fix it. Where nothing was asked: the help."""
-    context, said = getattr(error, "ctx", None), error.format_message()
+    context, said = getattr(error, "ctx", None), error.format_message().replace(": Value error, ", ": ")  # pydantic's words
     path = context.command_path if context else "relight"
     if said.startswith("Usage:"):
         return said

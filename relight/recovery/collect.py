@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relight.errors import RelightError, RequestInvalid
+from relight.errors import ClusterRefused, RelightError, RequestInvalid
 from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
+from relight.recovery.custom import cluster_kinds, named_by
 from relight.recovery.images import Image, by_digest, pinned, repository
 from relight.recovery.objects import containers, group, identity, pod_spec
-from relight.recovery.references import references
+from relight.recovery.references import GroupKind, referred
 from relight.recovery.skips import kept_by_the_cluster
 
 CONCURRENCY = 8
@@ -38,12 +39,14 @@ class ClaimData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """``volumes``: the directory of each bound claim. ``source`` is metadata.json's: the cluster and its version."""
+    """``volumes``: the directory of each bound claim. ``source`` is metadata.json's: the cluster and its version.
+    ``unresolved``: what objects refer to at cluster scope and the backup lacks, with the reason."""
 
     objects: Objects = field(repr=False)
     images: tuple[Image, ...]
     volumes: tuple[ClaimData, ...]
     source: dict[str, str]
+    unresolved: tuple[dict[str, str], ...] = ()
 
 
 def collect(
@@ -57,7 +60,8 @@ def collect(
     if home is None:
         raise RequestInvalid(f"namespace {namespace!r}", "is not in the cluster", "name the app's namespace in relight.toml")
     inside = _inside(cluster, namespace)
-    objects = [home | {"apiVersion": "v1", "kind": "Namespace"}, *inside, *_beyond(cluster, namespace, inside)]
+    beyond, unresolved = _beyond(cluster, namespace, inside)
+    objects = [home | {"apiVersion": "v1", "kind": "Namespace"}, *inside, *beyond]
     pods = cluster.list("v1", "Pod", namespace)
     bare = [pod for pod in pods if not pod["metadata"].get("ownerReferences")]
     version = cluster.version()
@@ -66,6 +70,7 @@ def collect(
         images=_images(inside + bare, pods),
         volumes=tuple(_volumes(cluster, namespace, inside, directories or {})),
         source={"cluster": name or namespace, "kubernetes_version": str(version.get("gitVersion", ""))},
+        unresolved=tuple(unresolved),
     )
 
 
@@ -87,17 +92,34 @@ def _once(kinds: list[Kind]) -> Iterator[Kind]:
             yield kind
 
 
-def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> Objects:
+def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> tuple[Objects, list[dict[str, str]]]:
     """What the app refers to at cluster scope, and what refers to a Service of it: nothing else of the cluster."""
     served = {(kind.api_version.rpartition("/")[0], kind.kind): kind.api_version for kind in cluster.resources()}
     bindings = [one for one in _all(cluster, served, RBAC, "ClusterRoleBinding") if _binds(one, namespace)]
-    named = references([*inside, *bindings])
-    return [
-        *bindings,
-        *(one for group_kind in sorted(named) for one in _named(cluster, served, *group_kind, named[group_kind])),
-        *(one for kind in CALLERS for one in _all(cluster, served, *kind) if _calls(one, namespace)),
-        *_definitions(_all(cluster, served, *CRD), {(group(obj), obj["kind"]) for obj in inside}),
-    ]
+    definitions = _all(cluster, served, *CRD)
+    found, unresolved = _followed(cluster, served, [*inside, *bindings], cluster_kinds(definitions))
+    callers = [one for kind in CALLERS for one in _all(cluster, served, *kind) if _calls(one, namespace)]
+    used = {(group(obj), obj["kind"]) for obj in (*inside, *found)}
+    return [*bindings, *found, *callers, *_definitions(definitions, used)], unresolved
+
+
+def _followed(
+    cluster: ClusterApi, served: Served, objects: Objects, kinds: frozenset[GroupKind]
+) -> tuple[Objects, list[dict[str, str]]]:
+    """What the objects name at cluster scope, and what that names in turn; and what of it is not to be had, and why."""
+    found, unresolved, seen, waiting = [], [], set[tuple[GroupKind, str]](), objects
+    while waiting:
+        named = {one: str(identity(obj)) for obj in waiting for one in (*referred(obj), *named_by(obj, kinds))}
+        waiting = []
+        for (kind, name), by in sorted(item for item in named.items() if item[0] not in seen):
+            one, why = _named(cluster, served, kind, name)
+            if one is None:
+                unresolved.append({"object": by, "needs": f"{kind[1]}.{kind[0]} {name}", "reason": why})
+            elif not kept_by_the_cluster(one):
+                waiting.append(one)
+        seen |= named.keys()
+        found += waiting
+    return found, unresolved
 
 
 def _binds(binding: Object, namespace: str) -> bool:
@@ -123,11 +145,15 @@ def _all(cluster: ClusterApi, served: Served, family: str, kind: str) -> Objects
     return cluster.list(version, kind) if version else []
 
 
-def _named(cluster: ClusterApi, served: Served, family: str, kind: str, names: set[str]) -> Objects:
-    """Those of the names that every cluster does not have of its own."""
-    version = served.get((family, kind))
-    found = [cluster.get(version, kind, None, name) for name in sorted(names)] if version else []
-    return [{"apiVersion": version, "kind": kind} | obj for obj in found if obj is not None and not kept_by_the_cluster(obj)]
+def _named(cluster: ClusterApi, served: Served, kind: GroupKind, name: str) -> tuple[Object | None, str]:
+    """The object, or why it cannot be had."""
+    if (version := served.get(kind)) is None:
+        return None, "the cluster serves no such kind"
+    try:
+        found = cluster.get(version, kind[1], None, name)
+    except ClusterRefused as error:
+        return None, f"cannot be read: {error}"
+    return ({"apiVersion": version, "kind": kind[1]} | found, "") if found else (None, "is not in the cluster")
 
 
 def _definitions(listed: Objects, kinds: set[tuple[str, str]]) -> Objects:

@@ -1,6 +1,5 @@
 """What objects of an app refer to by name at cluster scope: a table of kinds, and where their names stand."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from relight.recovery.cluster import Object, Objects
@@ -49,15 +48,6 @@ REFERENCES: dict[GroupKind, Callable[[Object], Iterable[str | None]]] = {
     ("storage.k8s.io", "CSIDriver"): _drivers,
     ("storage.k8s.io", "StorageClass"): _storage_classes,
 }
-
-
-def references(objects: Objects) -> dict[GroupKind, set[str]]:
-    """The names that the objects refer to, by group and kind."""
-    found: dict[GroupKind, set[str]] = defaultdict(set)
-    for obj in objects:
-        for kind, name in referred(obj):
-            found[kind].add(name)
-    return found
 
 
 def referred(obj: Object) -> Iterator[tuple[GroupKind, str]]:

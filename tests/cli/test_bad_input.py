@@ -25,7 +25,7 @@ REFUSED = [
     (("drill", "--auto-promote", "true"), "R214", "approval"),
     (("drill", "--auto-promote", "perhaps"), "R214", "--auto-promote true or"),
     (("drill", "--teardown", "maybe"), "R214", "--teardown"),
-    (("drill", "--start-at", "serve"), "R200", "--start-at"),
+    (("drill", "--start-at", "serve"), "R200", "'--start-at': 'serve' is not one of"),
     (("drill", "--stop-after", "approve"), "R200", "--stop-after"),
     (("drill", "--colour", "red"), "R200", "--colour"),
     (("drill", "--timeout", "soon"), "R200", "--timeout"),

@@ -15,6 +15,7 @@ CORE = [
     {"name": "namespaces", "kind": "Namespace", "namespaced": False, "verbs": ["get", "list"]},
     {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get", "list"]},
     {"name": "pods/log", "kind": "Pod", "namespaced": True, "verbs": ["get"]},
+    {"name": "services", "kind": "Service", "namespaced": True, "verbs": ["get", "list"]},
     {"name": "bindings", "kind": "Binding", "namespaced": True, "verbs": ["create"]},
 ]
 GROUPS = [{"name": "apps", "preferredVersion": {"groupVersion": "apps/v1"}}]
@@ -59,6 +60,8 @@ class Answering(BaseHTTPRequestHandler):
         said = said(parse_qs(parts.query)) if callable(said) else said
         data = said.encode() if isinstance(said, str) else json.dumps(said).encode()
         self.send_response(status)
+        if status == 302:
+            self.send_header("Location", str(said))
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -101,3 +101,10 @@ def test_many_threads_share_one_client(api: Api, cluster: Cluster) -> None:
     with ThreadPoolExecutor(32) as pool:
         assert list(pool.map(lambda _: cluster.apply(OBJECT), range(200))) == [OBJECT] * 200
     assert [path for _, path, *_ in api.asked].count("/api/v1") == 1
+
+
+def test_an_app_that_redirects_is_told_so_and_nobody_is_led_anywhere(api: Api, cluster: Cluster) -> None:
+    api.answers["/api/v1/namespaces/shop/services/web/proxy/health"] = (302, "/elsewhere")
+    api.answers["/elsewhere"] = (200, "ok")
+    assert cluster.proxy("shop", "web", "/health").status == 302
+    assert "/elsewhere" not in [asked[1] for asked in api.asked]
