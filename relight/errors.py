@@ -306,6 +306,18 @@ class BackupTooOld(BackupError):
     code = "R318"
 
 
+class KeyUnusable(BackupError):
+    """No recipient's key opens this sealed backup for the caller: disabled, to be deleted, denied, or another one."""
+
+    code = "R330"
+
+
+class SealBroken(BackupError):
+    """A sealed backup, or its metadata, is not what was sealed."""
+
+    code = "R331"
+
+
 # ---------------------------------------------------------------- final: the run
 class RunError(FinalError):
     code = "R400"

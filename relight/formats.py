@@ -1,6 +1,7 @@
 """Formats of single values. A docstring is what a person reads when a value does not fit."""
 
 import re
+from base64 import b64decode
 from contextlib import suppress
 from typing import Any
 
@@ -52,6 +53,18 @@ def is_url(value: str) -> bool:
 def is_region(value: str) -> bool:
     """must be an AWS region such as eu-central-1"""
     return re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d+", value) is not None
+
+
+def is_kms_key(value: str) -> bool:
+    """must be the ARN of a KMS key, not of an alias: an alias may lead elsewhere when a backup is to be opened"""
+    return re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value) is not None
+
+
+def is_x25519(value: str) -> bool:
+    """must be an X25519 public key, 32 bytes in base64"""
+    with suppress(ValueError):
+        return len(b64decode(value, validate=True)) == 32
+    return False
 
 
 def is_instance_type(value: str) -> bool:

@@ -1,6 +1,7 @@
 """``metadata.json``: what commits a backup and says what it is. Both forms are read: version 1 and the older one."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ NAME = "metadata.json"
 STATE = "state.tar.zst"
 MANIFESTS = "manifests.tar.zst"
 FRAMES = "state.frames.json"
-VERSION = 1
+VERSION, SEALED = 1, 2  # a sealed backup has a version of its own, so that a reader that cannot open it refuses it
 MAX_BYTES = 16 * 2**20
 BACKUP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+=@-]{0,199}")
 
@@ -103,6 +104,10 @@ class Metadata:
         return msgspec.json.format(msgspec.json.encode(raw), indent=2) + b"\n"
 
     @property
+    def sealed(self) -> bool:
+        return self.schema_version == SEALED
+
+    @property
     def declared_bytes(self) -> int | None:
         """Bytes of all volumes, None where the backup does not say."""
         return sum(volume.bytes for volume in self.volumes) if self.schema_version else None
@@ -162,6 +167,13 @@ def _is_time(value: Any) -> bool:
         return False
 
 
+def _is_base64(value: Any) -> bool:
+    try:
+        return _is_text(value) and bool(b64decode(value, validate=True))
+    except ValueError:
+        return False
+
+
 def _is_part(value: Any) -> bool:
     """A name that is one part of a path."""
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", value) is not None
@@ -176,11 +188,18 @@ CHECKS = {
     "object": (lambda value: isinstance(value, dict), "must be an object"),
     "list": (lambda value: isinstance(value, list), "must be a list"),
     "part": (_is_part, "must be a plain name"),
-    "version": (lambda value: value == VERSION and type(value) is int, f"must be {VERSION}: this Relight reads no other"),
+    "version": (
+        lambda value: value in (VERSION, SEALED) and type(value) is int,
+        f"must be {VERSION}, or {SEALED} where it is sealed: this Relight reads no other",
+    ),
+    "seal": (lambda value: value == "relight-seal-1", "must be relight-seal-1: this Relight opens no other"),
+    "base64": (_is_base64, "must be base64"),
     "uri": (lambda value: _is_text(value) and _is_uri(value), "is not a backup's URI"),
 }
 DIGEST = {"bytes": "count", "sha256": "sha256"}
 IMAGE = {"workload": "text", "container": "text", "ref": "text"}
+SEALING = {"format": "seal", "cipher": "text", "recipients": "list", "proof": "sha256"}
+RECIPIENT = {"kind": "text", "key": "text", "wrapped": "base64"}
 VOLUME = {"namespace": "part", "claim": "part", "bytes": "count", "files": "count"}
 CURRENT = {
     "schema_version": "version",
@@ -217,8 +236,10 @@ def misfits(raw: dict[str, Any]) -> Iterator[str]:
         yield from _wrong(raw, OLDER | {key: check for key, check in OLDER_OPTIONAL.items() if key in raw}, "")
     else:
         yield from _wrong(raw, CURRENT, "")
-    if raw.get("encryption") is not None:
+    if raw.get("encryption") is not None or raw.get("schema_version") == SEALED:
         yield from _wrong(raw, {"encryption": "object"}, "")
+    if raw.get("schema_version") == SEALED:
+        yield from _sealing(raw.get("encryption"))
     artifacts = raw.get("artifacts")
     for name, row in artifacts.items() if isinstance(artifacts, dict) else ():
         yield from (
@@ -228,6 +249,15 @@ def misfits(raw: dict[str, Any]) -> Iterator[str]:
         rows = raw.get(part)
         for i, row in enumerate(rows if isinstance(rows, list) else ()):
             yield from _row(row, checks, f"{part}[{i}]")
+
+
+def _sealing(given: Any) -> Iterator[str]:
+    """What is wrong with the way to the key of a sealed backup."""
+    if isinstance(given, dict):
+        yield from _wrong(given, SEALING, "encryption.")
+        rows = given.get("recipients")
+        for i, row in enumerate(rows if isinstance(rows, list) else ()):
+            yield from _row(row, RECIPIENT, f"encryption.recipients[{i}]")
 
 
 def _row(row: Any, checks: dict[str, str], path: str) -> Iterator[str]:

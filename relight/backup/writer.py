@@ -17,9 +17,12 @@ from relight.backup.faults import fault
 from relight.backup.frames import Continued, Frame, FrameTable
 from relight.backup.metadata import BackupUri, Image, Metadata, ObjectDigest, Volume
 from relight.backup.parallel import ordered
+from relight.backup.recipients import sealed_for
+from relight.backup.seal import PROOF, Box, Seal, marked
 from relight.backup.sparse import split
 from relight.backup.tarball import BLOCK
 from relight.backup.tarwrite import END, Packed, Tree, content
+from relight.config import Encryption
 from relight.errors import BackupExists, Conflict, MetadataMalformed
 
 LEVEL = 3
@@ -45,9 +48,10 @@ class BackupSource:
     notes: str | None = None
 
 
-def write_backup(store: S3, uri: str, source: BackupSource) -> Metadata:
+def write_backup(store: S3, uri: str, source: BackupSource, encryption: Encryption | None = None) -> Metadata:
     """Writes ``source`` as the backup ``uri`` and returns its metadata.
 
+    With ``encryption`` it is sealed, each time with a new key: what is tried again is sent again, all of it.
     What an earlier, unfinished attempt left under ``uri`` is overwritten. Raises BackupExists when the backup is already
     committed, MetadataMalformed, ManifestMalformed, ArchiveLinkEscape, SourceChanged, and what S3 raises.
     """
@@ -56,21 +60,31 @@ def write_backup(store: S3, uri: str, source: BackupSource) -> Metadata:
     commit = join(place.uri, metadata.NAME)
     if store.head(commit):
         raise fault(BackupExists, place.uri, "is already committed")
+    seal, sealing = sealed_for(encryption, source.app, source.backup_id) if encryption else (None, None)
     packed = manifests.pack(source.manifests, join(place.uri, metadata.MANIFESTS))
-    artifacts = {metadata.MANIFESTS: _upload(store, place, metadata.MANIFESTS, packed).stored}
+    artifacts = {metadata.MANIFESTS: _upload(store, place, metadata.MANIFESTS, packed, seal).stored}
     state = StateArchive(source.volumes)
-    archive = _upload(store, place, metadata.STATE, state.members())
+    archive = _upload(store, place, metadata.STATE, state.members(), seal)
     table = FrameTable(frames=tuple(archive.frames), index_offset=state.index_offset).dump()
     store.put(join(place.uri, metadata.FRAMES), table)
     artifacts |= {metadata.STATE: archive.stored, metadata.FRAMES: digest_of(table)}
-    left_out = {"left_out": state.left_out} if state.left_out else {}
-    done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=left_out)
+    done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=_left_out(state.left_out, seal))
+    if seal:
+        done = replace(done, schema_version=metadata.SEALED, encryption=sealing)
+        done = replace(done, encryption={**(sealing or {}), PROOF: seal.proof(done)})
     _commit(store, commit, done.dump())
     return done
 
 
 def digest_of(data: bytes) -> ObjectDigest:
     return ObjectDigest(len(data), sha256(data).hexdigest())
+
+
+def _left_out(paths: list[str], seal: Seal | None) -> dict[str, Any]:
+    """Names of files are no more to be read in a sealed backup's metadata than their content."""
+    if not paths:
+        return {}
+    return {"left_out": [f"{len(paths)} path(s), not named: the backup is sealed"] if seal else paths}
 
 
 def _draft(place: BackupUri, source: BackupSource) -> Metadata:
@@ -174,14 +188,14 @@ class Cutter:
 class Archive:
     """Compressed frames as they go by; afterwards ``frames`` lists them and ``stored`` is the object's size and digest."""
 
-    def __init__(self, members: Iterable[Packed]) -> None:
-        self._members = members
+    def __init__(self, members: Iterable[Packed], box: Box | None) -> None:
+        self._members, self._box = members, box
         self._digest = sha256()
         self._length = 0
         self.frames: list[Frame] = []
 
     def chunks(self) -> Generator[bytes, None, None]:
-        for piece, data, digest in ordered(_compress, Cutter().pieces(self._members), THREADS):
+        for piece, data, digest in ordered(self._compress, marked(Cutter().pieces(self._members)), THREADS):
             self.frames.append(Frame(self._length, len(data), len(piece.raw), digest, piece.continues))
             self._length += len(data)
             self._digest.update(data)
@@ -191,14 +205,15 @@ class Archive:
     def stored(self) -> ObjectDigest:
         return ObjectDigest(self._length, self._digest.hexdigest())
 
+    def _compress(self, given: tuple[int, bool, Piece]) -> tuple[Piece, bytes, str]:
+        number, last, piece = given
+        data = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(piece.raw)
+        stored = self._box.close(number, last, data) if self._box else data
+        return piece, stored, sha256(stored).hexdigest()
 
-def _compress(piece: Piece) -> tuple[Piece, bytes, str]:
-    data = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(piece.raw)
-    return piece, data, sha256(data).hexdigest()
 
-
-def _upload(store: S3, place: BackupUri, name: str, members: Iterable[Packed]) -> Archive:
-    archive = Archive(members)
+def _upload(store: S3, place: BackupUri, name: str, members: Iterable[Packed], seal: Seal | None) -> Archive:
+    archive = Archive(members, seal.box(name, join(place.uri, name)) if seal else None)
     with closing(archive.chunks()) as chunks:
         store.upload(join(place.uri, name), chunks)
     return archive

@@ -87,7 +87,7 @@ def write(app: App, cluster: Cluster, given: dict[str, Path], backup_id: str | N
         wake(cluster, app.namespace)
         found = collect(cluster, app.namespace, directories=given)  # before anything is stopped: as it is to be restored
         with quiet(cluster, app.namespace) if app.quiesce else nullcontext():
-            return uri, write_backup(S3(), uri, source_of(app, chosen, found))
+            return uri, write_backup(S3(), uri, source_of(app, chosen, found), app.encryption)
 
 
 def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
