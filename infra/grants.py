@@ -83,6 +83,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
         [one for one in r.config.apps if _has_backup_age(one)], "backups/*/metadata.json"
     ),
     "backups": lambda r: _storage(r.config.apps, "backups/*"),
+    "apps' data keys": lambda r: [key for app in r.config.apps if app.encryption for key in app.encryption.readable],
     "storage buckets": lambda r: _buckets(r.config),
     "signal pointers": lambda r: _pointers(r.config, "signals"),
     "promote pointers": lambda r: _pointers(r.config, "promote"),
@@ -116,6 +117,9 @@ CONDITIONS: dict[str, Callable[[Resources], Condition]] = {
     },
     "it is being launched": lambda _: {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
     "it is passed to EC2": lambda _: {"StringEquals": {"iam:PassedToService": f"ec2.{Aws.URL_SUFFIX}"}},
+    "it opens a backup of a sealed app": lambda r: {
+        "StringEquals": {"kms:EncryptionContext:app": [app.name for app in r.config.apps if app.encryption]}
+    },
     "the partition is its own": lambda _: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}},
 }
 
@@ -137,6 +141,7 @@ FRESHNESS = (
     Grant("s3:GetObject", "signal pointers", "signals: when the app last published"),
     Grant("s3:GetObject", "metadata of backups", "signals: how old the newest backup is"),
 )
+OPEN = Grant("kms:Decrypt", "apps' data keys", "the data key of a sealed backup", "it opens a backup of a sealed app")
 RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tags alone; EC2 has no narrower resource")
 TERMINATE = Grant("ec2:TerminateInstances", "instances", "a runner that is no longer needed", "it is one of our runners")
 RETAG = Grant("ec2:CreateTags", "instances", "a new expiry, or a held runner's new run", "it is one of our runners")
@@ -151,6 +156,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         RUNNERS,
         RETAG,
         Grant("dynamodb:PutItem", "the table", "a new order and lease for a held runner"),
+        OPEN,
         Grant("s3:GetObject", "backups", "the backup's contract is verified before a machine is launched"),
         Grant("states:SendTaskFailure", "everything", f"an incident preempts a drill; {NO_NARROWER}"),
         Grant("states:DescribeExecution", "its executions", "a run that was stopped holds up no other"),
@@ -221,6 +227,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
 RUNNER = (
     Grant("s3:GetObject", "the pinned artifacts", "k3s, its images and the agent's bundle, checked by digest at boot"),
     Grant("s3:GetObject", "backups", "the backup that is restored"),
+    OPEN,
     Grant("s3:ListBucket", "storage buckets", LIST.why),
     Grant("s3:GetObject s3:PutObject", "receipts", "plan, ledger, checks and receipts of the phases the agent does"),
     Grant("s3:ListBucket", "the evidence bucket", "the number of the next receipt"),

@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 def call(service: str, operation: str, expected: Collection[str] = (), region: str = "", **arguments: Any) -> dict[str, Any]:
-    """In ``region``, where given. Raises Refused for an ``expected`` error code (or ``<expected>.*``), else a RelightError."""
+    """In ``region`` if given. Raises Refused for an ``expected`` error code (or ``<expected>.*``), else a RelightError."""
     try:
         answer: dict[str, Any] = getattr(client(service, (service, operation) in ONCE, region), operation)(**arguments)
         return answer

@@ -1,7 +1,6 @@
 """``metadata.json``: what commits a backup and says what it is. Both forms are read: version 1 and the older one."""
 
 import re
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,8 +9,8 @@ import msgspec
 
 from relight.adapters.s3 import join, split
 from relight.backup.faults import fault
+from relight.backup.values import is_base64, is_count, is_part, is_sha256, is_text, is_time
 from relight.errors import MetadataMalformed, UriMalformed
-from relight.model import moment
 
 NAME = "metadata.json"
 STATE = "state.tar.zst"
@@ -140,7 +139,7 @@ def of(raw: dict[str, Any]) -> Metadata:
 
 
 def is_artifact(name: str, row: Any) -> bool:
-    return _is_part(name) and not list(_row(row, DIGEST, ""))
+    return is_part(name) and not list(_row(row, DIGEST, ""))
 
 
 def is_older(raw: Mapping[str, Any]) -> bool:
@@ -148,53 +147,22 @@ def is_older(raw: Mapping[str, Any]) -> bool:
 
 
 # ---------------------------------------------------------------- every fault of a document, in words
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _is_sha256(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
-
-
-def _is_time(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and moment(value) is not None
-    except (ValueError, OverflowError):
-        return False
-
-
-def _is_base64(value: Any) -> bool:
-    try:
-        return _is_text(value) and bool(b64decode(value, validate=True))
-    except ValueError:
-        return False
-
-
-def _is_part(value: Any) -> bool:
-    """A name that is one part of a path."""
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", value) is not None
-
-
 CHECKS = {
-    "text": (_is_text, "must be a text"),
-    "count": (_is_count, "must be a whole number, 0 or more"),
-    "sha256": (_is_sha256, "must be 64 hexadecimal digits"),
-    "time": (_is_time, "must be an RFC 3339 time with its zone"),
+    "text": (is_text, "must be a text"),
+    "count": (is_count, "must be a whole number, 0 or more"),
+    "sha256": (is_sha256, "must be 64 hexadecimal digits"),
+    "time": (is_time, "must be an RFC 3339 time with its zone"),
     "id": (lambda value: isinstance(value, str) and BACKUP_ID.fullmatch(value) is not None, "is not a backup id"),
     "object": (lambda value: isinstance(value, dict), "must be an object"),
     "list": (lambda value: isinstance(value, list), "must be a list"),
-    "part": (_is_part, "must be a plain name"),
+    "part": (is_part, "must be a plain name"),
     "version": (
         lambda value: value in (VERSION, SEALED) and type(value) is int,
         f"must be {VERSION}, or {SEALED} where it is sealed: this Relight reads no other",
     ),
     "seal": (lambda value: value == "relight-seal-1", "must be relight-seal-1: this Relight opens no other"),
-    "base64": (_is_base64, "must be base64"),
-    "uri": (lambda value: _is_text(value) and _is_uri(value), "is not a backup's URI"),
+    "base64": (is_base64, "must be base64"),
+    "uri": (lambda value: is_text(value) and _is_uri(value), "is not a backup's URI"),
 }
 DIGEST = {"bytes": "count", "sha256": "sha256"}
 IMAGE = {"workload": "text", "container": "text", "ref": "text"}
@@ -243,7 +211,7 @@ def misfits(raw: dict[str, Any]) -> Iterator[str]:
     artifacts = raw.get("artifacts")
     for name, row in artifacts.items() if isinstance(artifacts, dict) else ():
         yield from (
-            _row(row, DIGEST, f"artifacts.{name}") if _is_part(name) else [f"artifacts: {name!r} must be a plain name"]
+            _row(row, DIGEST, f"artifacts.{name}") if is_part(name) else [f"artifacts: {name!r} must be a plain name"]
         )
     for part, checks in (("images", IMAGE), ("volumes", VOLUME)):
         rows = raw.get(part)

@@ -16,6 +16,7 @@ from relight.backup.metadata import BackupUri, Metadata
 from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
 from relight.cli import exits
+from relight.cli.decrypt import decrypt
 from relight.cli.onefile import get
 from relight.cli.output import table, toned
 from relight.cli.prune import prune
@@ -170,5 +171,6 @@ def backups(session: Session, app: AppOption = None) -> None:
 group.callback()(with_session(backup))
 group.command("verify")(with_session(check))
 group.command("get")(with_session(get))
+group.command("decrypt")(with_session(decrypt))
 group.command("prune")(with_session(prune))
 group.command("list")(with_session(backups))  # under the other name that people try

@@ -10,21 +10,25 @@ from typing import Any
 
 import boto3
 import pytest
+import zstandard
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relight.adapters import keys as adapter
+from relight.adapters.calls import Refused
 from relight.adapters.s3 import S3
 from relight.backup import writer
 from relight.backup.frames import Frame, FrameTable
 from relight.backup.metadata import Metadata
 from relight.backup.onefile import restore_file
 from relight.backup.reader import open_backup
-from relight.backup.recipients import by_private_key, public_text
+from relight.backup.recipients import by_kms, by_private_key, load_private, public_text
 from relight.backup.seal import HEAD, Seal, marked
 from relight.backup.verify import verify
 from relight.backup.writer import write_backup
+from relight.cli.decrypt import write_plain
 from relight.config import Encryption
 from relight.errors import BackupError, KeyUnusable, SealBroken
 from tests.backup.conftest import CONFIG, URI, digest, snapshot, source
@@ -40,16 +44,10 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def public(file: Path) -> str:
-    from relight.backup.recipients import load_private
-
-    return public_text(load_private(file))
-
-
 @pytest.fixture
 def keys(store: S3, offline: Path) -> Encryption:
     arn = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
-    return Encryption(kms_keys=(arn,), offline_keys=(public(offline),))
+    return Encryption(kms_keys=(arn,), offline_keys=(public_text(load_private(offline)),))
 
 
 @pytest.fixture
@@ -62,8 +60,8 @@ def sealed(store: S3, volume: Path, keys: Encryption, monkeypatch: pytest.Monkey
 def test_it_restores_as_it_was_with_the_role_and_with_the_key_from_the_safe(
     store: S3, sealed: Metadata, volume: Path, offline: Path, tmp_path: Path
 ) -> None:
-    for name, unlock in (("role", {}), ("safe", {"unlock": by_private_key(offline)})):
-        backup = open_backup(store, URI, **unlock)  # type: ignore[arg-type]
+    for name, unlock in (("role", by_kms), ("safe", by_private_key(offline))):
+        backup = open_backup(store, URI, unlock=unlock)
         backup.restore_volumes(tmp_path / name)
         assert snapshot(tmp_path / name / "volumes/shop/data") == snapshot(volume)
         assert backup.manifests() == [CONFIG]
@@ -174,19 +172,33 @@ def test_an_altered_metadata_is_refused(store: S3, sealed: Metadata, tmp_path: P
     assert list(tmp_path.glob("*target*")) == []
 
 
+def refuse(monkeypatch: pytest.MonkeyPatch, key: str, code: str) -> None:
+    """KMS in memory lets a disabled key be used; KMS itself does not."""
+    real = adapter.call
+
+    def call(service: str, operation: str, *given: Any, **arguments: Any) -> dict[str, Any]:
+        if arguments["KeyId"] == key:
+            raise Refused({"Error": {"Code": code}})
+        return real(service, operation, *given, **arguments)
+
+    monkeypatch.setattr(adapter, "call", call)
+
+
 def test_a_disabled_key_is_named_and_the_one_from_the_safe_still_opens(
-    store: S3, sealed: Metadata, keys: Encryption, offline: Path
+    store: S3, sealed: Metadata, keys: Encryption, offline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boto3.client("kms").disable_key(KeyId=keys.kms_keys[0])
+    refuse(monkeypatch, keys.kms_keys[0], "DisabledException")
     with pytest.raises(KeyUnusable, match="is disabled"):
         open_backup(store, URI).manifests()
     assert open_backup(store, URI, unlock=by_private_key(offline)).manifests() == [CONFIG]
 
 
-def test_a_second_kms_key_opens_what_the_first_no_longer_can(store: S3, volume: Path, keys: Encryption) -> None:
+def test_a_second_kms_key_opens_what_the_first_no_longer_can(
+    store: S3, volume: Path, keys: Encryption, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both = replace(keys, kms_keys=(*keys.kms_keys, boto3.client("kms").create_key()["KeyMetadata"]["Arn"]))
     write_backup(store, URI, source({("shop", "data"): volume}), both)
-    boto3.client("kms").schedule_key_deletion(KeyId=both.kms_keys[0], PendingWindowInDays=7)
+    refuse(monkeypatch, both.kms_keys[0], "KMSInvalidStateException")
     backup = open_backup(store, URI)
     assert backup.manifests() == [CONFIG]
     assert backup.seal and backup.seal.opened_by == f"kms {both.kms_keys[1]}"
@@ -197,6 +209,18 @@ def test_a_key_that_is_no_recipient_opens_nothing(store: S3, sealed: Metadata, t
     subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", str(other)], check=True)
     with pytest.raises(KeyUnusable, match="does not open it"):
         open_backup(store, URI, unlock=by_private_key(other)).manifests()
+
+
+def test_ordinary_tools_read_what_the_offline_key_opened(
+    store: S3, sealed: Metadata, volume: Path, offline: Path, tmp_path: Path
+) -> None:
+    write_plain(open_backup(store, URI, unlock=by_private_key(offline)), tmp_path / "plain")
+    archive = zstandard.ZstdDecompressor().stream_reader(
+        (tmp_path / "plain/state.tar.zst").open("rb"), read_across_frames=True
+    )
+    subprocess.run(["tar", "x", "-C", str(tmp_path)], input=archive.read(), check=True)
+    assert snapshot(tmp_path / "volumes/shop/data").keys() == snapshot(volume).keys()
+    assert (tmp_path / "volumes/shop/data/orders.db").read_bytes() == (volume / "orders.db").read_bytes()
 
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=6), st.integers(1, 50))
