@@ -87,6 +87,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "backups": lambda r: _storage(r.config.apps, "backups/*"),
     "keys of backups": lambda r: _keys(r.config.apps),
     "keys of backups whose age is a signal": lambda r: _keys(filter(_has_backup_age, r.config.apps)),
+    "apps' data keys": lambda r: [key for app in r.config.apps if app.encryption for key in app.encryption.readable],
     "storage buckets": lambda r: _buckets(r.config),
     "signal pointers": lambda r: _pointers(r.config, "signals"),
     "promote pointers": lambda r: _pointers(r.config, "promote"),
@@ -120,6 +121,9 @@ CONDITIONS: dict[str, Callable[[Resources], Condition]] = {
     },
     "it is being launched": lambda _: {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
     "it is passed to EC2": lambda _: {"StringEquals": {"iam:PassedToService": f"ec2.{Aws.URL_SUFFIX}"}},
+    "it opens a backup of a sealed app": lambda r: {
+        "StringEquals": {"kms:EncryptionContext:app": [app.name for app in r.config.apps if app.encryption]}
+    },
     "the partition is its own": lambda _: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}},
 }
 
@@ -143,6 +147,7 @@ FRESHNESS = (
     Grant("kms:Decrypt", "keys of backups whose age is a signal", "their metadata, where an app names its kms_key"),
 )
 DECRYPT = Grant("kms:Decrypt", "keys of backups", "backups are read, where an app names its kms_key")
+OPEN = Grant("kms:Decrypt", "apps' data keys", "the data key of a sealed backup", "it opens a backup of a sealed app")
 RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tags alone; EC2 has no narrower resource")
 TERMINATE = Grant("ec2:TerminateInstances", "instances", "a runner that is no longer needed", "it is one of our runners")
 RETAG = Grant("ec2:CreateTags", "instances", "a new expiry, or a held runner's new run", "it is one of our runners")
@@ -157,6 +162,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         RUNNERS,
         RETAG,
         Grant("dynamodb:PutItem", "the table", "a new order and lease for a held runner"),
+        OPEN,
         Grant("s3:GetObject", "backups", "the backup's contract is verified before a machine is launched"),
         DECRYPT,
         Grant("states:SendTaskFailure", "everything", f"an incident preempts a drill; {NO_NARROWER}"),
@@ -227,6 +233,7 @@ RUNNER = (
     Grant("s3:GetObject", "the pinned artifacts", "k3s, its images and the agent's bundle, checked by digest at boot"),
     Grant("s3:GetObject", "backups", "the backup that is restored"),
     DECRYPT,
+    OPEN,
     Grant("s3:ListBucket", "storage buckets", LIST.why),
     Grant("s3:GetObject s3:PutObject", "receipts", "plan, ledger, checks and receipts of the phases the agent does"),
     Grant("s3:ListBucket", "the evidence bucket", "the number of the next receipt"),

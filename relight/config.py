@@ -22,6 +22,7 @@ from relight.formats import (
     is_s3_uri,
     is_sha256,
     is_url,
+    is_x25519,
     is_zone,
 )
 
@@ -36,6 +37,7 @@ Url = Annotated[str, Predicate(is_url)]
 InstanceType = Annotated[str, Predicate(is_instance_type)]
 Network = Annotated[str, Predicate(is_network)]
 KmsKey = Annotated[str, Predicate(is_kms_key)]
+X25519 = Annotated[str, Predicate(is_x25519)]
 
 
 class Strict:
@@ -108,6 +110,22 @@ class Retention(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption(Strict):
+    """Backups are sealed for each of ``kms_keys`` and ``offline_keys``; any one of them opens them.
+
+    ``former_kms_keys``: no longer sealed for, but older backups still need them.
+    """
+
+    kms_keys: Annotated[tuple[KmsKey, ...], MinLen(1)]
+    offline_keys: tuple[X25519, ...] = ()
+    former_kms_keys: tuple[KmsKey, ...] = ()
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        return (*self.kms_keys, *self.former_kms_keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hook(Strict):
     """A command of the app's own, run as a Job at the moment ``when``; its claims are writable at ``/claims/<claim>``."""
 
@@ -166,6 +184,7 @@ class App(Strict):
     quiesce: bool = False
     retention: Retention = field(default_factory=Retention)
     kms_key: KmsKey | None = None
+    encryption: Encryption | None = None
     promote: tuple[PromoteAction, ...] = ()
     quarantine: Quarantine = field(default_factory=Quarantine)
     drill: Drill = field(default_factory=Drill)

@@ -318,6 +318,18 @@ class KmsKeyUnusable(BackupError):
     code = "R330"
 
 
+class SealBroken(BackupError):
+    """A sealed backup, or its metadata, is not what was sealed."""
+
+    code = "R331"
+
+
+class KeyUnusable(BackupError):
+    """No recipient's key opens this sealed backup for the caller: disabled, to be deleted, denied, or another one."""
+
+    code = "R332"
+
+
 # ---------------------------------------------------------------- final: the run
 class RunError(FinalError):
     code = "R400"

@@ -1,6 +1,7 @@
 """Formats of single values. A docstring is what a person reads when a value does not fit."""
 
 import re
+from base64 import b64decode
 from contextlib import suppress
 from typing import Any
 
@@ -57,6 +58,13 @@ def is_url(value: str) -> bool:
 def is_region(value: str) -> bool:
     """must be an AWS region such as eu-central-1"""
     return re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d+", value) is not None
+
+
+def is_x25519(value: str) -> bool:
+    """must be an X25519 public key, 32 bytes in base64"""
+    with suppress(ValueError):
+        return len(b64decode(value, validate=True)) == 32
+    return False
 
 
 def is_instance_type(value: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.plan.custody import custody
 from relight.adapters.compute import Compute
 from relight.adapters.s3 import join
 from relight.adapters.table import Table
@@ -49,6 +50,7 @@ class Planning:
 
     def _bundle(self, chosen: Selection) -> PlanBundle:
         backup = open_backup(self.now.store, chosen.uri, chosen.metadata_sha256)
+        self.now.record.verdicts += custody(self.app, backup)
         facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
         recipe = Recipe.of(self.app, self.now.run, facts, backup.manifests())
         settings = self.now.settings

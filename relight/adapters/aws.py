@@ -37,14 +37,14 @@ _making = Lock()
 
 
 @cache
-def client(service: str, once: bool = False) -> Any:
+def client(service: str, once: bool = False, region: str = "") -> Any:
     """The process's boto3 client of ``service`` (thread-safe): standard retries (``once``: none), bounded timeouts.
 
     Raises NotPermitted where no region or profile is set. ``client.cache_clear()`` forgets all clients.
     """
     with translated(f"set up {service}"), _making:  # boto3's default session is not thread-safe
         config = CONFIG.merge(STALLED) if service == "s3" else CONFIG
-        return boto3.client(service, config=config.merge(ONCE) if once else config)  # type: ignore[call-overload]
+        return boto3.client(service, region_name=region or None, config=config.merge(ONCE) if once else config)  # type: ignore[call-overload]
 
 
 CODES: dict[type[RelightError], str] = {

@@ -21,10 +21,10 @@ class Refused(Exception):
         super().__init__(self.code)
 
 
-def call(service: str, operation: str, expected: Collection[str] = (), **arguments: Any) -> dict[str, Any]:
-    """Raises Refused for an ``expected`` error code (or a code that starts with ``<expected>.``), else a RelightError."""
+def call(service: str, operation: str, expected: Collection[str] = (), region: str = "", **arguments: Any) -> dict[str, Any]:
+    """In ``region`` if given. Raises Refused for an ``expected`` error code (or ``<expected>.*``), else a RelightError."""
     try:
-        answer: dict[str, Any] = getattr(client(service, (service, operation) in ONCE), operation)(**arguments)
+        answer: dict[str, Any] = getattr(client(service, (service, operation) in ONCE, region), operation)(**arguments)
         return answer
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")

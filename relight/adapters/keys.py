@@ -1,11 +1,12 @@
-"""The evidence key in KMS: it signs the head of each run's chain; its private half never leaves KMS."""
+"""Keys in KMS: the one that signs the head of each run's chain, and those that wrap the data keys of sealed backups."""
 
 from base64 import encodebytes
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from relight.adapters.calls import call
-from relight.errors import AwsRefused
+from relight.adapters.calls import Refused, call
+from relight.errors import AccessDenied, AwsRefused, KeyUnusable
 
 ALGORITHMS = ("ECDSA_SHA_256", "RSASSA_PSS_SHA_256")  # those that relight.evidence.verify can check
 
@@ -37,6 +38,37 @@ class SigningKey:
 
     def public_key_pem(self) -> str:
         return _public(self._key)[0]
+
+
+UNUSABLE = {
+    "DisabledException": "it is disabled; enable it",
+    "KMSInvalidStateException": "it is pending deletion or in another state that forbids use; cancel the deletion",
+    "NotFoundException": "there is no such key; it may have been deleted, or be in another region",
+    "KeyUnavailableException": "its key store is not available",
+    "IncorrectKeyException": "the wrapped data key is not of this key",
+    "InvalidCiphertextException": "the wrapped data key is not of this key, app and backup",
+    "InvalidKeyUsageException": "it is no key for encryption",
+}
+
+
+def wrap(key: str, context: dict[str, str], data_key: bytes) -> bytes:
+    """``data_key`` for whoever may use the KMS key ``key`` (its ARN) with this context. Raises KeyUnusable."""
+    return bytes(_use("encrypt", key, context, Plaintext=data_key)["CiphertextBlob"])
+
+
+def unwrap(key: str, context: dict[str, str], wrapped: bytes) -> bytes:
+    """The data key again. Raises KeyUnusable, and Throttled or ServiceUnavailable, which may pass."""
+    return bytes(_use("decrypt", key, context, CiphertextBlob=wrapped)["Plaintext"])
+
+
+def _use(operation: str, key: str, context: dict[str, str], **given: bytes) -> dict[str, Any]:
+    region = key.split(":")[3] if key.startswith("arn:") else ""
+    try:
+        return call("kms", operation, UNUSABLE, region=region, KeyId=key, EncryptionContext=context, **given)
+    except Refused as refused:
+        raise KeyUnusable(f"KMS key {key}", UNUSABLE[refused.code]) from None
+    except AccessDenied as error:
+        raise KeyUnusable(f"KMS key {key}", f"kms:{operation.title()} is denied ({error})") from None
 
 
 @cache

@@ -90,13 +90,13 @@ class Crew:
         finally:
             self._slots.put(at)
 
-    def unpack(self, slot: "Slot", frame: Frame, start: int) -> dict[str, Any]:
-        """What the frame held (``frametree.Found`` as plain data), when all of it is unpacked. ``slot`` holds its bytes.
+    def unpack(self, slot: "Slot", frame: Frame, start: int, length: int) -> dict[str, Any]:
+        """What the frame held (``frametree.Found`` as plain data), once unpacked. ``slot`` has its ``length`` bytes.
 
         Raises Extraordinary, RestoreFailed.
         """
         continues = frame.continues and [frame.continues.member, frame.continues.segments]
-        order = {"length": frame.length, "raw_length": frame.raw_length, "start": start, "continues": continues}
+        order = {"length": length, "raw_length": frame.raw_length, "start": start, "continues": continues}
         answer = self._ask(json.dumps(order | {"at": slot.at}))
         if REFUSED in answer:
             raise Extraordinary(answer[REFUSED])

@@ -17,9 +17,11 @@ from relight.errors import (
     BackupNotFound,
     BackupUncommitted,
     DigestMismatch,
+    KeyUnusable,
     ManifestMalformed,
     MetadataMalformed,
     NoUsableBackup,
+    SealBroken,
     SizeMismatch,
 )
 
@@ -43,6 +45,8 @@ FIX: dict[type[BackupError], str] = {
     ArchiveTooLarge: "if the size is right, raise max_state_bytes or max_state_files of the app; else use another backup",
     ManifestMalformed: "correct the manifest where the app is defined and take a new backup",
     BackupExists: "backups are immutable: take the backup under a new id",
+    KeyUnusable: "enable that key or allow its use; an offline key opens it too: `relight backup decrypt URI --key FILE`",
+    SealBroken: DAMAGED,
     NoUsableBackup: "take a new backup with `relight backup` and verify it",
 }
 

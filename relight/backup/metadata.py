@@ -9,14 +9,14 @@ import msgspec
 
 from relight.adapters.s3 import join, split
 from relight.backup.faults import fault
+from relight.backup.values import is_base64, is_count, is_part, is_sha256, is_text, is_time
 from relight.errors import MetadataMalformed, UriMalformed
-from relight.model import moment
 
 NAME = "metadata.json"
 STATE = "state.tar.zst"
 MANIFESTS = "manifests.tar.zst"
 FRAMES = "state.frames.json"
-VERSION = 1
+VERSION, SEALED = 1, 2  # a sealed backup has a version of its own, so that a reader that cannot open it refuses it
 MAX_BYTES = 16 * 2**20
 BACKUP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+=@-]{0,199}")
 
@@ -103,6 +103,10 @@ class Metadata:
         return msgspec.json.format(msgspec.json.encode(raw), indent=2) + b"\n"
 
     @property
+    def sealed(self) -> bool:
+        return self.schema_version == SEALED
+
+    @property
     def declared_bytes(self) -> int | None:
         """Bytes of all volumes, None where the backup does not say."""
         return sum(volume.bytes for volume in self.volumes) if self.schema_version else None
@@ -135,7 +139,7 @@ def of(raw: dict[str, Any]) -> Metadata:
 
 
 def is_artifact(name: str, row: Any) -> bool:
-    return _is_part(name) and not list(_row(row, DIGEST, ""))
+    return is_part(name) and not list(_row(row, DIGEST, ""))
 
 
 def is_older(raw: Mapping[str, Any]) -> bool:
@@ -143,44 +147,27 @@ def is_older(raw: Mapping[str, Any]) -> bool:
 
 
 # ---------------------------------------------------------------- every fault of a document, in words
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _is_sha256(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
-
-
-def _is_time(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and moment(value) is not None
-    except (ValueError, OverflowError):
-        return False
-
-
-def _is_part(value: Any) -> bool:
-    """A name that is one part of a path."""
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", value) is not None
-
-
 CHECKS = {
-    "text": (_is_text, "must be a text"),
-    "count": (_is_count, "must be a whole number, 0 or more"),
-    "sha256": (_is_sha256, "must be 64 hexadecimal digits"),
-    "time": (_is_time, "must be an RFC 3339 time with its zone"),
+    "text": (is_text, "must be a text"),
+    "count": (is_count, "must be a whole number, 0 or more"),
+    "sha256": (is_sha256, "must be 64 hexadecimal digits"),
+    "time": (is_time, "must be an RFC 3339 time with its zone"),
     "id": (lambda value: isinstance(value, str) and BACKUP_ID.fullmatch(value) is not None, "is not a backup id"),
     "object": (lambda value: isinstance(value, dict), "must be an object"),
     "list": (lambda value: isinstance(value, list), "must be a list"),
-    "part": (_is_part, "must be a plain name"),
-    "version": (lambda value: value == VERSION and type(value) is int, f"must be {VERSION}: this Relight reads no other"),
-    "uri": (lambda value: _is_text(value) and _is_uri(value), "is not a backup's URI"),
+    "part": (is_part, "must be a plain name"),
+    "version": (
+        lambda value: value in (VERSION, SEALED) and type(value) is int,
+        f"must be {VERSION}, or {SEALED} where it is sealed: this Relight reads no other",
+    ),
+    "seal": (lambda value: value == "relight-seal-1", "must be relight-seal-1: this Relight opens no other"),
+    "base64": (is_base64, "must be base64"),
+    "uri": (lambda value: is_text(value) and _is_uri(value), "is not a backup's URI"),
 }
 DIGEST = {"bytes": "count", "sha256": "sha256"}
 IMAGE = {"workload": "text", "container": "text", "ref": "text"}
+SEALING = {"format": "seal", "cipher": "text", "recipients": "list", "proof": "sha256"}
+RECIPIENT = {"kind": "text", "key": "text", "wrapped": "base64"}
 VOLUME = {"namespace": "part", "claim": "part", "bytes": "count", "files": "count"}
 CURRENT = {
     "schema_version": "version",
@@ -217,17 +204,28 @@ def misfits(raw: dict[str, Any]) -> Iterator[str]:
         yield from _wrong(raw, OLDER | {key: check for key, check in OLDER_OPTIONAL.items() if key in raw}, "")
     else:
         yield from _wrong(raw, CURRENT, "")
-    if raw.get("encryption") is not None:
+    if raw.get("encryption") is not None or raw.get("schema_version") == SEALED:
         yield from _wrong(raw, {"encryption": "object"}, "")
+    if raw.get("schema_version") == SEALED:
+        yield from _sealing(raw.get("encryption"))
     artifacts = raw.get("artifacts")
     for name, row in artifacts.items() if isinstance(artifacts, dict) else ():
         yield from (
-            _row(row, DIGEST, f"artifacts.{name}") if _is_part(name) else [f"artifacts: {name!r} must be a plain name"]
+            _row(row, DIGEST, f"artifacts.{name}") if is_part(name) else [f"artifacts: {name!r} must be a plain name"]
         )
     for part, checks in (("images", IMAGE), ("volumes", VOLUME)):
         rows = raw.get(part)
         for i, row in enumerate(rows if isinstance(rows, list) else ()):
             yield from _row(row, checks, f"{part}[{i}]")
+
+
+def _sealing(given: Any) -> Iterator[str]:
+    """What is wrong with the way to the key of a sealed backup."""
+    if isinstance(given, dict):
+        yield from _wrong(given, SEALING, "encryption.")
+        rows = given.get("recipients")
+        for i, row in enumerate(rows if isinstance(rows, list) else ()):
+            yield from _row(row, RECIPIENT, f"encryption.recipients[{i}]")
 
 
 def _row(row: Any, checks: dict[str, str], path: str) -> Iterator[str]:

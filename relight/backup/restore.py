@@ -100,15 +100,15 @@ class SideBySide:
         site = Site(root=self._staging.tree, cuts=self._staging.cuts, where=self._where, most=self._most)
         workers = min(len(frames), len(os.sched_getaffinity(0)), MOST_WORKERS)
 
-        def one(given: tuple[Frame, int]) -> tuple[Frame, dict[str, Any]]:
-            frame, start = given
+        def one(given: tuple[int, tuple[Frame, int]]) -> tuple[Frame, dict[str, Any]]:
+            number, (frame, start) = given
             with crew.slot() as slot:
-                self._backup.fetch(frame, stored, slot.memory)
-                return frame, crew.unpack(slot, frame, start)
+                length = self._backup.fetch(number, frame, stored, slot.memory)
+                return frame, crew.unpack(slot, frame, start, length)
 
         with (
             Crew(site, workers, ahead, max(frame.length for frame in frames)) as crew,
-            closing(ordered(one, _starts(frames), ahead)) as results,
+            closing(ordered(one, enumerate(_starts(frames)), ahead)) as results,
         ):
             yield from results
 

@@ -112,7 +112,7 @@ def _is_present(backup: Backup, name: str, found: _Found) -> bool:
 
 
 def _manifests(backup: Backup, found: _Found) -> None:
-    data = backup.read(metadata.MANIFESTS, manifests.MAX_STORED)
+    data = backup.read_manifests()
     manifests.unpack(data, backup.where(metadata.MANIFESTS), found.note)
 
 

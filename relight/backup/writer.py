@@ -17,10 +17,13 @@ from relight.backup.faults import fault
 from relight.backup.frames import Continued, Frame, FrameTable
 from relight.backup.metadata import BackupUri, Image, Metadata, ObjectDigest, Volume
 from relight.backup.parallel import ordered
+from relight.backup.recipients import sealed_for
+from relight.backup.seal import PROOF, Box, Seal, marked
 from relight.backup.sparse import split
 from relight.backup.tarball import BLOCK
 from relight.backup.tarwrite import END, Packed, Tree, content
 from relight.backup.upload import Sender
+from relight.config import Encryption
 from relight.errors import BackupExists, Conflict, MetadataMalformed
 
 LEVEL = 3
@@ -48,10 +51,13 @@ class BackupSource:
     unresolved: Sequence[Mapping[str, str]] = ()
 
 
-def write_backup(store: S3, uri: str, source: BackupSource, sender: Sender | None = None) -> Metadata:
+def write_backup(
+    store: S3, uri: str, source: BackupSource, sender: Sender | None = None, encryption: Encryption | None = None
+) -> Metadata:
     """Writes ``source`` as the backup ``uri`` and returns its metadata. ``sender``: how; plainly and anew by default.
 
-    The state goes first, and no object is ever replaced: of two writers, only the one whose state it is goes on. Raises
+    The state goes first, and no object is ever replaced: of two writers, only the one whose state it is goes on. With
+    ``encryption`` it is sealed, each time with a new key: what is tried again is sent again, all of it. Raises
     BackupExists when the backup is committed or another writer's, MetadataMalformed, ManifestMalformed, ArchiveLinkEscape,
     SourceChanged, and what S3 raises.
     """
@@ -61,16 +67,20 @@ def write_backup(store: S3, uri: str, source: BackupSource, sender: Sender | Non
     commit = join(place.uri, metadata.NAME)
     if store.head(commit):
         raise fault(BackupExists, place.uri, "is already committed")
+    seal, sealing = sealed_for(encryption, source.app, source.backup_id) if encryption else (None, None)
     packed = manifests.pack(source.manifests, join(place.uri, metadata.MANIFESTS))
     state = StateArchive(source.volumes)
-    archive = _upload(sender, place, metadata.STATE, state.members())
+    archive = _upload(sender, place, metadata.STATE, state.members(), seal)
     table = FrameTable(frames=tuple(archive.frames), index_offset=state.index_offset).dump()
     sender.send(join(place.uri, metadata.FRAMES), [table])
-    artifacts = {metadata.MANIFESTS: _upload(sender, place, metadata.MANIFESTS, packed).stored}
+    artifacts = {metadata.MANIFESTS: _upload(sender, place, metadata.MANIFESTS, packed, seal).stored}
     artifacts |= {metadata.STATE: archive.stored, metadata.FRAMES: digest_of(table)}
-    lacking = {"left_out": state.left_out, "unresolved": [dict(row) for row in source.unresolved]}
+    lacking = {"left_out": _told(state.left_out, seal), "unresolved": [dict(row) for row in source.unresolved]}
     extra = {key: rows for key, rows in lacking.items() if rows}
     done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=extra)
+    if seal:
+        done = replace(done, schema_version=metadata.SEALED, encryption=sealing)
+        done = replace(done, encryption={**(sealing or {}), PROOF: seal.proof(done)})
     _commit(sender, commit, done.dump())
     sender.finish(place.uri)
     return done
@@ -78,6 +88,11 @@ def write_backup(store: S3, uri: str, source: BackupSource, sender: Sender | Non
 
 def digest_of(data: bytes) -> ObjectDigest:
     return ObjectDigest(len(data), sha256(data).hexdigest())
+
+
+def _told(paths: list[str], seal: Seal | None) -> list[str]:
+    """Names of files are no more to be read in a sealed backup's metadata than their content."""
+    return [f"{len(paths)} path(s), not named: the backup is sealed"] if paths and seal else paths
 
 
 def _draft(place: BackupUri, source: BackupSource) -> Metadata:
@@ -181,14 +196,14 @@ class Cutter:
 class Archive:
     """Compressed frames as they go by; afterwards ``frames`` lists them and ``stored`` is the object's size and digest."""
 
-    def __init__(self, members: Iterable[Packed]) -> None:
-        self._members = members
+    def __init__(self, members: Iterable[Packed], box: Box | None = None) -> None:
+        self._members, self._box = members, box
         self._digest = sha256()
         self._length = 0
         self.frames: list[Frame] = []
 
     def chunks(self) -> Generator[bytes, None, None]:
-        for piece, data, digest in ordered(_compress, Cutter().pieces(self._members), THREADS):
+        for piece, data, digest in ordered(self._compress, marked(Cutter().pieces(self._members)), THREADS):
             self.frames.append(Frame(self._length, len(data), len(piece.raw), digest, piece.continues))
             self._length += len(data)
             self._digest.update(data)
@@ -198,14 +213,15 @@ class Archive:
     def stored(self) -> ObjectDigest:
         return ObjectDigest(self._length, self._digest.hexdigest())
 
+    def _compress(self, given: tuple[int, bool, Piece]) -> tuple[Piece, bytes, str]:
+        number, last, piece = given
+        data = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(piece.raw)
+        stored = self._box.close(number, last, data) if self._box else data
+        return piece, stored, sha256(stored).hexdigest()
 
-def _compress(piece: Piece) -> tuple[Piece, bytes, str]:
-    data = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(piece.raw)
-    return piece, data, sha256(data).hexdigest()
 
-
-def _upload(sender: Sender, place: BackupUri, name: str, members: Iterable[Packed]) -> Archive:
-    archive = Archive(members)
+def _upload(sender: Sender, place: BackupUri, name: str, members: Iterable[Packed], seal: Seal | None) -> Archive:
+    archive = Archive(members, seal.box(name, join(place.uri, name)) if seal else None)
     with closing(archive.chunks()) as chunks:
         sender.send(join(place.uri, name), chunks)
     return archive

@@ -19,6 +19,7 @@ from relight.backup.upload import Sender, Tally
 from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
 from relight.cli import exits
+from relight.cli.decrypt import decrypt
 from relight.cli.onefile import get
 from relight.cli.output import table, toned
 from relight.cli.prune import prune
@@ -119,7 +120,7 @@ def write(
         wake(cluster, app.namespace)
         found = collect(cluster, app.namespace, directories=given)  # before anything is stopped: as it is to be restored
         with quiet(cluster, app.namespace) if app.quiesce else nullcontext():
-            return uri, write_backup(sender.store, uri, source_of(app, chosen, found), sender)
+            return uri, write_backup(sender.store, uri, source_of(app, chosen, found), sender, app.encryption)
 
 
 def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
@@ -207,5 +208,6 @@ def backups(session: Session, app: AppOption = None) -> None:
 group.callback()(with_session(backup))
 group.command("verify")(with_session(check))
 group.command("get")(with_session(get))
+group.command("decrypt")(with_session(decrypt))
 group.command("prune")(with_session(prune))
 group.command("list")(with_session(backups))  # under the other name that people try

@@ -52,7 +52,7 @@ def test_the_older_form_is_read_and_written_back() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"schema_version": 2}, "schema_version must be 1: this Relight reads no other"),
+        ({"schema_version": 3}, "schema_version must be 1, or 2 where it is sealed: this Relight reads no other"),
         ({"schema_version": True}, "schema_version must be 1"),
         ({"backup_id": "../up"}, "backup_id is not a backup id"),
         ({"app": ""}, "app must be a text"),
