@@ -66,8 +66,9 @@ def test_a_worker_that_dies_fails_the_restore_and_leaves_nothing(
     assert started and all(worker.poll() is not None for worker in started)
 
 
-def test_a_worker_that_another_started_dies_alone_and_none_is_left(
-    store: S3, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("victim", [0, 1, 2], ids=["the first", "its first", "its last"])
+def test_whichever_worker_dies_is_missed_and_none_is_left(
+    store: S3, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: int
 ) -> None:
     (volume / "noise").write_bytes(os.urandom(200_000))
     write_backup(store, URI, source({("shop", "data"): volume}))
@@ -79,23 +80,23 @@ def test_a_worker_that_another_started_dies_alone_and_none_is_left(
     def others() -> list[int]:
         return [int(pid) for pid in Path(f"/proc/{started[0].pid}/task/{started[0].pid}/children").read_text().split()]
 
-    killed: list[int] = []
+    forked: list[int] = []
 
     def doomed(crew: Crew, order: str) -> dict[str, object]:
         deadline = time.monotonic() + 10
-        while not killed and len(others()) < 2 and time.monotonic() < deadline:
+        while not forked and len(others()) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
-        if not killed:
-            killed.extend(others())
-            os.kill(killed[0], signal.SIGKILL)
+        if not forked:
+            forked.extend(others())
+            os.kill([started[0].pid, *forked][victim], signal.SIGKILL)
         return ask(crew, order)
 
     monkeypatch.setattr(Crew, "_ask", doomed)
     with pytest.raises(RestoreFailed, match=r"state\.tar\.zst: a process that unpacks it ended by itself"):
         open_backup(store, URI).restore_volumes(tmp_path / "target")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["volume"]
-    assert started[0].poll() is not None and len(killed) == 2
-    assert not any(Path(f"/proc/{pid}").exists() for pid in killed)
+    assert started[0].poll() is not None and len(forked) == 2
+    assert not any(any(Path(f"/proc/{pid}/fd").glob("*")) for pid in forked)  # gone, or all but gone
 
 
 def test_who_stops_a_restore_leaves_no_process_and_no_file(
