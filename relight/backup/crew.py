@@ -147,7 +147,7 @@ class Channel:
             self._socket.shutdown(SHUT_WR)
 
     def gone(self) -> None:
-        """Returns when the process is. Raises TimeoutError."""
+        """Returns when the process touches nothing any more. Raises TimeoutError."""
         self._socket.settimeout(SECONDS_TO_END)
         with suppress(ConnectionError):
             while self._socket.recv(2**16):
