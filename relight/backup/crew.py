@@ -1,4 +1,7 @@
-"""Processes that unpack frames side by side. Threads would wait for each other: most that a small file costs is Python's."""
+"""Processes that unpack frames side by side. Threads would wait for each other: most that a small file costs is Python's.
+
+One is started, and forks the others: it has imported what all need, and has no threads. We have, and may not fork.
+"""
 
 import json
 import mmap
@@ -6,10 +9,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from signal import SIGKILL
+from socket import SHUT_WR, socket, socketpair
 from types import TracebackType
 from typing import Any
 
@@ -55,30 +60,39 @@ class Crew:
         self._slots: SimpleQueue[int] = SimpleQueue()
         for slot in range(slots):
             self._slots.put(slot * size)
-        self._workers = [self._start() for _ in range(workers)]
-        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
+        pairs = [socketpair() for _ in range(workers)]
+        self._first = self._start([theirs.fileno() for _, theirs in pairs])
+        for _, theirs in pairs:
+            theirs.close()
+        self._idle: SimpleQueue[Channel] = SimpleQueue()
+        self._channels = [Channel(ours) for ours, _ in pairs]
+        for channel in self._channels:
+            self._idle.put(channel)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, channels: list[int]) -> subprocess.Popen[bytes]:
+        """The first worker, which starts the others."""
         site = self._site
-        given = {"memory": self._descriptor, "where": site.where, "most": site.most}
+        given = {"memory": self._descriptor, "channels": channels, "where": site.where, "most": site.most}
         given |= {"root": str(site.root), "cuts": str(site.cuts)}
         # Without site: its search for packages is done, and takes as long as all else that a worker does to begin.
         command = [sys.executable, "-S", "-c", BOOT, json.dumps(sys.path), json.dumps(given)]
-        piped = subprocess.PIPE
-        return subprocess.Popen(
-            command, stdin=piped, stdout=piped, pass_fds=[self._descriptor], env=os.environ | KEEP, process_group=0
-        )
+        passed = [self._descriptor, *channels]
+        return subprocess.Popen(command, pass_fds=passed, env=os.environ | KEEP, process_group=0)
 
     def __enter__(self) -> "Crew":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for worker in self._workers:
-            worker.kill()  # all is done, or all is in vain
-        for worker in self._workers:
-            worker.wait(SECONDS_TO_END)
+        """Each ends when it hears no more, after the frame that it is at; the first after the others."""
+        for channel in self._channels:
+            channel.hang_up()
+        try:
+            for channel in self._channels:
+                channel.gone()
+            self._first.wait(SECONDS_TO_END)
+        except (OSError, subprocess.TimeoutExpired):
+            os.killpg(self._first.pid, SIGKILL)
+            self._first.wait()
         os.close(self._descriptor)
 
     @contextmanager
@@ -105,20 +119,40 @@ class Crew:
         return answer
 
     def _ask(self, order: str) -> dict[str, Any]:
-        worker = self._idle.get()
+        channel = self._idle.get()
         try:
-            assert worker.stdin and worker.stdout
-            worker.stdin.write(f"{order}\n".encode())
-            worker.stdin.flush()
-            answer: dict[str, Any] = json.loads(worker.stdout.readline())
+            answer: dict[str, Any] = json.loads(channel.ask(order))
             return answer
         except (OSError, ValueError):
             raise RestoreFailed(
-                f"{self._site.where}: a process that unpacks it ended by itself (status {worker.poll()}); "
+                f"{self._site.where}: a process that unpacks it ended by itself; "
                 "nothing was restored; give the runner more memory if it has run out of it, and restore again"
             ) from None
         finally:
-            self._idle.put(worker)
+            self._idle.put(channel)
+
+
+class Channel:
+    """To one process: an order and its answer, a line each."""
+
+    def __init__(self, ours: socket) -> None:
+        self._socket, self._answers = ours, ours.makefile("rb")
+
+    def ask(self, order: str) -> bytes:
+        self._socket.sendall(f"{order}\n".encode())
+        return self._answers.readline()
+
+    def hang_up(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(SHUT_WR)
+
+    def gone(self) -> None:
+        """Returns when the process touches nothing any more. Raises TimeoutError."""
+        self._socket.settimeout(SECONDS_TO_END)
+        with suppress(ConnectionError):
+            while self._socket.recv(2**16):
+                pass
+        self._socket.close()
 
 
 @dataclass(frozen=True, slots=True)

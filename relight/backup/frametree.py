@@ -118,8 +118,8 @@ class FrameTree(FileTree):
         _, mode, uid, gid, mtime, _, _ = plain
         descriptor = os.open(base, NEW_FILE, mode, dir_fd=directory)
         try:
-            if content:
-                write(descriptor, content, 0)
+            if content and (done := os.write(descriptor, content)) < len(content):
+                write(descriptor, content[done:], done)
             if owned := AS_ROOT and (uid, gid) != self._owner:
                 os.fchown(descriptor, uid, gid)
             if owned or mode > PERMISSIONS:  # a change of owner clears set-user-id, and so may a write

@@ -1,12 +1,14 @@
-"""A process that unpacks frames: orders come on its input, answers go to its output, one line of JSON each.
+"""Processes that unpack frames: orders come on a socket, answers go back, one line of JSON each.
 
-It is started by ``crew`` and ends when its input does. The stored bytes, already proven, are in memory that both share.
+The first is started by ``crew`` and forks the others. Each ends when its socket does. The stored bytes, already proven, are
+in memory that all share.
 """
 
+import gc
 import json
 import mmap
 import os
-import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,39 @@ REFUSED, FAILED = "refused", "failed"
 
 
 def main(given: dict[str, Any]) -> None:
-    """``given``: memory (a descriptor), root, cuts (directories), where (the archive's URI), most (bytes a file)."""
+    """``given``: memory and channels (descriptors), root and cuts (directories), where (the archive's URI), most (bytes a
+    file)."""
+    first, *others = given["channels"]
+    while others:
+        if os.fork() == 0:
+            os.close(first)  # who holds another's end keeps it from being missed
+            first, *others = others
+            for channel in others:
+                os.close(channel)
+            return _serve(given, first)
+        os.close(others.pop(0))
+    _serve(given, first)
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _serve(given: dict[str, Any], channel: int) -> None:
     os.umask(0)
+    gc.disable()  # nothing that a frame leaves behind is a cycle
     where = given["where"]
     tree = FrameTree(Path(given["root"]), Path(given["cuts"]), where, given["most"])
-    with mmap.mmap(given["memory"], 0, prot=mmap.PROT_READ) as shared, memoryview(shared) as memory:
-        for line in sys.stdin.buffer:
+    with (
+        mmap.mmap(given["memory"], 0, prot=mmap.PROT_READ) as shared,
+        memoryview(shared) as memory,
+        open(channel, "rb") as orders,
+        open(channel, "wb", closefd=False) as answers,
+    ):
+        for line in orders:
             order = json.loads(line)
             stored = memory[order["at"] : order["at"] + order["length"]]
-            sys.stdout.write(json.dumps(_answer(tree, stored, order, where)) + "\n")
-            sys.stdout.flush()
+            answers.write(json.dumps(_answer(tree, stored, order, where)).encode() + b"\n")
+            answers.flush()
             stored.release()
 
 

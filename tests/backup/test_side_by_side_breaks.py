@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +54,8 @@ def test_a_worker_that_dies_fails_the_restore_and_leaves_nothing(
     started: list[subprocess.Popen[bytes]] = []
     start = Crew._start
 
-    def doomed(crew: Crew) -> subprocess.Popen[bytes]:
-        started.append(start(crew))
+    def doomed(crew: Crew, channels: list[int]) -> subprocess.Popen[bytes]:
+        started.append(start(crew, channels))
         started[-1].send_signal(signal.SIGKILL)
         return started[-1]
 
@@ -65,6 +66,42 @@ def test_a_worker_that_dies_fails_the_restore_and_leaves_nothing(
     assert started and all(worker.poll() is not None for worker in started)
 
 
+@pytest.mark.parametrize("victim", [0, 1, 2], ids=["the first", "its first", "its last"])
+def test_whichever_worker_dies_is_missed_and_none_is_left(
+    store: S3, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: int
+) -> None:
+    (volume / "noise").write_bytes(os.urandom(200_000))
+    write_backup(store, URI, source({("shop", "data"): volume}))
+    started: list[subprocess.Popen[bytes]] = []
+    start, ask = Crew._start, Crew._ask
+    monkeypatch.setattr(Crew, "_start", lambda *given: started.append(start(*given)) or started[-1])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+
+    def others() -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{started[0].pid}/task/{started[0].pid}/children").read_text().split()]
+
+    forked: list[int] = []
+
+    def doomed(crew: Crew, order: str) -> dict[str, object]:
+        deadline = time.monotonic() + 10
+        while not forked and len(others()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not forked:
+            forked.extend(others())
+            os.kill([started[0].pid, *forked][victim], signal.SIGKILL)
+        return ask(crew, order)
+
+    monkeypatch.setattr(Crew, "_ask", doomed)
+    with pytest.raises(RestoreFailed, match=r"state\.tar\.zst: a process that unpacks it ended by itself"):
+        open_backup(store, URI).restore_volumes(tmp_path / "target")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["volume"]
+    assert started[0].poll() is not None and len(forked) == 2
+    deadline = time.monotonic() + 10  # whom the first does not wait for takes a moment to end
+    while (left := [pid for pid in forked if any(Path(f"/proc/{pid}/fd").glob("*"))]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert left == []
+
+
 def test_who_stops_a_restore_leaves_no_process_and_no_file(
     store: S3, volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +109,7 @@ def test_who_stops_a_restore_leaves_no_process_and_no_file(
     write_backup(store, URI, source({("shop", "data"): volume}))
     started: list[subprocess.Popen[bytes]] = []
     start = Crew._start
-    monkeypatch.setattr(Crew, "_start", lambda crew: started.append(start(crew)) or started[-1])
+    monkeypatch.setattr(Crew, "_start", lambda *given: started.append(start(*given)) or started[-1])
 
     def stop(_: int) -> None:
         raise KeyboardInterrupt
