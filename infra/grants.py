@@ -107,6 +107,13 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "the runner's role": lambda r: [r.runner_role],
     "the topic": lambda r: [r.topic],
     "the signing key": lambda r: [r.signing_key],
+    "readiness documents": lambda r: [f"{r.evidence}/*/readiness/*"],
+    "the permissions' path": lambda r: [_arn("ssm", f"parameter/{r.config.name}/permissions{end}") for end in ("", "/")],
+    "the roles": lambda r: [f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{r.config.name}-*"],
+    "the vCPU quota": lambda _: [_arn("servicequotas", "ec2/L-1216C47A")],
+    "the dead-letter queue": lambda r: [_arn("sqs", f"{r.config.name}-dead-letters")],
+    "the alarms' rules": lambda r: [_arn("events", f"rule/{r.config.name}-*")],
+    "the schedules": lambda r: [_arn("scheduler", f"schedule/default/{r.config.name}-*")],
     "everything": lambda _: ["*"],
 }
 
@@ -213,11 +220,37 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("dynamodb:PutItem", "the table", "the agent's task to freeze"),
         RUNNERS,
         Grant("ssm:GetParametersByPath", "the apps' path", "GET /runs without an app"),
+        Grant("s3:GetObject", "readiness documents", "GET /apps/{app}/readiness"),
+        Grant("s3:ListBucket", "the evidence bucket", LIST.why),
         Grant("states:StartExecution", "the state machine", "POST /runs: a person asks for a run"),
         Grant("states:SendTaskSuccess", "everything", f"a person's decision ends Approve; {NO_NARROWER}"),
         Grant(
             "states:DescribeExecution", "its executions", "a repeated POST /runs; whether a run without an outcome is over"
         ),
+    ),
+    "check": (
+        APP,
+        LIST,
+        Grant("ssm:GetParametersByPath", "the permissions' path", "what each role needs, as it was deployed"),
+        Grant("iam:SimulatePrincipalPolicy", "the roles", "whether each role may do what it needs; nothing is called"),
+        Grant("servicequotas:GetServiceQuota", "the vCPU quota", "whether the account may run another instance"),
+        Grant("servicequotas:GetAWSDefaultServiceQuota", "everything", "the same, in an account that never changed it"),
+        Grant("ec2:DescribeInstances", "everything", "vCPUs in use; EC2 has no narrower resource"),
+        Grant(
+            "ec2:DescribeInstanceTypeOfferings ec2:DescribeSubnets ec2:DescribeLaunchTemplateVersions",
+            "everything",
+            "what each zone offers, and what a runner boots; EC2 has no narrower resource",
+        ),
+        Grant("s3:GetObject", "the pinned artifacts", "their digests are those that the launch template names"),
+        Grant("s3:GetObject", "backups", "the backup that an incident would take, and its manifests"),
+        Grant("ecr:BatchGetImage", "everything", "whether the app's images are there; the apps' repositories are theirs"),
+        Grant("dynamodb:GetItem dynamodb:Query", "the table", "the lease, and when a drill last passed"),
+        Grant("events:DescribeRule", "the alarms' rules", "whether the app is armed"),
+        Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
+        Grant("sns:ListSubscriptionsByTopic", "the topic", "whether anybody hears"),
+        Grant("sqs:GetQueueUrl sqs:GetQueueAttributes", "the dead-letter queue", "whether something could not be started"),
+        Grant("s3:GetObject s3:PutObject", "readiness documents", "its answer"),
+        Grant("s3:ListBucket", "the evidence bucket", LIST.why),
     ),
     "probe": (APP, LIST, *FRESHNESS),
     "reap": (RUNNERS, TERMINATE),
@@ -235,6 +268,17 @@ RUNNER = (
         "states:SendTaskSuccess states:SendTaskFailure states:SendTaskHeartbeat", "everything", f"its answers; {NO_NARROWER}"
     ),
 )
+
+
+def needs(grants: tuple[Grant, ...], resources: Resources) -> list[dict[str, Any]]:
+    """The same as data: what the check function simulates. ``context``: what such a request carries."""
+    found = []
+    for grant in grants:
+        if arns := resources.arns(grant.on):
+            keys = {key: one for row in CONDITIONS[grant.only](resources).values() for key, one in row.items()}
+            context = {key: one if isinstance(one, list) else [one] for key, one in keys.items()}
+            found.append({"actions": grant.actions.split(), "resources": arns, "context": context})
+    return found
 
 
 def statements(grants: tuple[Grant, ...], resources: Resources) -> Iterator[iam.PolicyStatement]:

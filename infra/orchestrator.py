@@ -18,7 +18,8 @@ from constructs import Construct
 from infra.definition import definition, substitutions
 from infra.evidence import EvidenceStack
 from infra.functions import SPECS, Spec
-from infra.grants import FUNCTIONS, Resources, network_arns, state_machine_arn, statements
+from infra.grants import FUNCTIONS, Resources, needs, network_arns, state_machine_arn, statements
+from infra.needs import Needs
 from infra.runner import RunnerStack
 from relight.config import App, Config
 from relight.errors import ConfigInvalid
@@ -33,6 +34,7 @@ ROUTES = (
     ("POST", "/runs/{run_id}/approve"),
     ("POST", "/runs/{run_id}/reject"),
     ("POST", "/runs/{run_id}/failback"),
+    ("GET", "/apps/{app}/readiness"),
 )
 # Who called what, and how it ended; never a body.
 ACCESS_LOG = (
@@ -66,6 +68,7 @@ class OrchestratorStack(Stack):
             config=config,
             table=evidence.table.table_arn,
             evidence=evidence.bucket.bucket_arn,
+            artifacts=runner.artifacts,
             launch_template=f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{Aws.ACCOUNT_ID}:launch-template/{_id(runner)}",
             network=network_arns(runner.subnets, runner.security_group.security_group_id),
             runner_role=runner.role.role_arn,
@@ -75,6 +78,7 @@ class OrchestratorStack(Stack):
         self.dead_letters = self._dead_letters()
         self.functions = {name: self._function(name, spec) for name, spec in SPECS.items()}
         self.state_machine = self._state_machine(definition_file)
+        self._needs()
         self.api = self._console_api()
         self._parameters(evidence)
 
@@ -114,6 +118,14 @@ class OrchestratorStack(Stack):
             environment=self._environment(name, spec),
             dead_letter_queue=self.dead_letters if spec.scheduled else None,
         )
+
+    def _needs(self) -> None:
+        """The functions' roles and the state machine's own, for the check function to simulate."""
+        for name, one in self.functions.items():
+            Needs(self, self._config, name, cast(iam.IRole, one.role), needs(FUNCTIONS[name], self._resources))
+        arns = [one.function_arn for one in self.functions.values()]
+        invokes = [{"actions": ["lambda:InvokeFunction"], "resources": arns, "context": {}}]
+        Needs(self, self._config, "recovery", cast(iam.IRole, self.state_machine.role), invokes)
 
     def _environment(self, name: str, spec: Spec) -> dict[str, str]:
         values = {f"RELIGHT_{field.upper()}": self._settings[field] for field in spec.settings}

@@ -40,6 +40,8 @@ def keep_parameters(
     if service == "ssm" and b'"Path"' in (body or b""):  # GetParametersByPath is about the path, not about everything
         region, account = rest
         return f"arn:aws:ssm:{region}:{account}:parameter{json.loads(body)['Path'].rstrip('/')}"
+    if service == "iam" and params.get("PolicySourceArn"):  # a simulation is about the role that it simulates
+        return str(params["PolicySourceArn"][0])
     return str(original(service, method, path, headers, body, params, *rest))
 
 
