@@ -249,7 +249,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
         Grant("sns:ListSubscriptionsByTopic", "the topic", "whether anybody hears"),
         Grant("sqs:GetQueueUrl sqs:GetQueueAttributes", "the dead-letter queue", "whether something could not be started"),
-        Grant("s3:GetObject s3:PutObject", "readiness documents", "its answer"),
+        Grant("s3:GetObject s3:PutObject", "readiness documents", "what it found, for people and for the report"),
         Grant("s3:ListBucket", "the evidence bucket", LIST.why),
     ),
     "probe": (APP, LIST, *FRESHNESS),

@@ -1,6 +1,6 @@
 """What a role needs, as a parameter: the check function simulates it against the role as that stands by then."""
 
-from typing import Any, cast
+from typing import Any
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -26,7 +26,7 @@ class Needs(Construct):
             "Parameter",
             type="String",
             name=f"/{config.name}/permissions/{who}",
-            value=cast(str, Stack.of(self).to_json_string(document)),
+            value=Stack.of(self).to_json_string(document),
             tier="Intelligent-Tiering",
             description=f"What the role of {who} needs: relight check simulates it",
         )

@@ -23,7 +23,7 @@ from infra.needs import Needs
 from infra.runner import RunnerStack
 from relight.config import App, Config
 from relight.errors import ConfigInvalid
-from relight.model import canonical, encode
+from relight.model import Phase, canonical, encode
 
 KEPT = logs.RetentionDays.THREE_MONTHS
 PARAMETER_LIMIT = 8192  # bytes, of the advanced tier
@@ -123,9 +123,9 @@ class OrchestratorStack(Stack):
         """The functions' roles and the state machine's own, for the check function to simulate."""
         for name, one in self.functions.items():
             Needs(self, self._config, name, cast(iam.IRole, one.role), needs(FUNCTIONS[name], self._resources))
-        arns = [one.function_arn for one in self.functions.values()]
+        arns = [one.function_arn for name, one in self.functions.items() if name in set(Phase)]
         invokes = [{"actions": ["lambda:InvokeFunction"], "resources": arns, "context": {}}]
-        Needs(self, self._config, "recovery", cast(iam.IRole, self.state_machine.role), invokes)
+        Needs(self, self._config, "recovery", self.state_machine.role, invokes)
 
     def _environment(self, name: str, spec: Spec) -> dict[str, str]:
         values = {f"RELIGHT_{field.upper()}": self._settings[field] for field in spec.settings}

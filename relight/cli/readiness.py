@@ -18,8 +18,8 @@ STATUS: Final = {State.FAILED: exits.ENDED_BADLY, State.COULD_NOT_VERIFY: exits.
 SAID: Final = {
     State.PASSED: "a recovery would work now, as far as can be told without one",
     State.WARNING: "a recovery would work now; what is listed above would make it harder",
-    State.COULD_NOT_VERIFY: "nothing failed, but not everything could be read: prove the rest with relight drill",
-    State.FAILED: "a recovery would not work now: fix what failed, the first first, and check again",
+    State.COULD_NOT_VERIFY: "nothing failed, but not everything could be read: a drill proves the rest",
+    State.FAILED: "do not count on a recovery now: fix what failed, from the top, and check again",
 }
 LastOption = Annotated[bool, typer.Option("--last", help="Show what the last check found, and check nothing.")]
 

@@ -1,7 +1,8 @@
 """Judges of what would be restored: the backup, its manifests, its images, and whether a runner is large enough."""
 
 from relight.readiness.facts import Backup, Facts, Held, Image, Planned
-from relight.readiness.findings import Finding, Findings, failed, passed, unverified, warning
+from relight.readiness.findings import Findings, failed, passed, unverified, warning
+from relight.readiness.records import Finding
 from relight.recovery.sizes import SYSTEM_DISK, architecture
 from relight.words import duration, size
 
@@ -40,9 +41,8 @@ def manifests(facts: Facts, planned: Planned) -> Findings:
     for one in planned.unfit[:10]:
         fails = "the restore is PARTIAL" + ("" if facts.app.allow_partial else ", which fails validation")
         yield say(one, fails, RESTORE_ANYWAY)
-    if more := len(planned.unfit) - 10:
-        if more > 0:
-            yield say(f"{more} more objects like these", "see relight plan", RESTORE_ANYWAY)
+    if (more := len(planned.unfit) - 10) > 0:
+        yield say(f"{more} more objects like these", "the restore is PARTIAL", "relight plan lists them all")
     lacking = [one for one in planned.foreseen if one.check not in SIZED]
     for found in lacking[:10]:
         yield warning(str(found), "what needs it may not come up, and validation fails", RESTORE_ANYWAY, "validate")
