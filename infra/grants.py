@@ -7,18 +7,9 @@ from typing import Any
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
+from infra.grant import CHECK, Grant
 from relight.config import App, Config
 from relight.model import Tag
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """``actions`` (separated by spaces) on the resources that ``on`` names, ``only`` under the condition of that name."""
-
-    actions: str
-    on: str
-    why: str
-    only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,30 +219,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
             "states:DescribeExecution", "its executions", "a repeated POST /runs; whether a run without an outcome is over"
         ),
     ),
-    "check": (
-        APP,
-        LIST,
-        Grant("ssm:GetParametersByPath", "the permissions' path", "what each role needs, as it was deployed"),
-        Grant("iam:SimulatePrincipalPolicy", "the roles", "whether each role may do what it needs; nothing is called"),
-        Grant("servicequotas:GetServiceQuota", "the vCPU quota", "whether the account may run another instance"),
-        Grant("servicequotas:GetAWSDefaultServiceQuota", "everything", "the same, in an account that never changed it"),
-        Grant("ec2:DescribeInstances", "everything", "vCPUs in use; EC2 has no narrower resource"),
-        Grant(
-            "ec2:DescribeInstanceTypeOfferings ec2:DescribeSubnets ec2:DescribeLaunchTemplateVersions",
-            "everything",
-            "what each zone offers, and what a runner boots; EC2 has no narrower resource",
-        ),
-        Grant("s3:GetObject", "the pinned artifacts", "their digests are those that the launch template names"),
-        Grant("s3:GetObject", "backups", "the backup that an incident would take, and its manifests"),
-        Grant("ecr:BatchGetImage", "everything", "whether the app's images are there; the apps' repositories are theirs"),
-        Grant("dynamodb:GetItem dynamodb:Query", "the table", "the lease, and when a drill last passed"),
-        Grant("events:DescribeRule", "the alarms' rules", "whether the app is armed"),
-        Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
-        Grant("sns:ListSubscriptionsByTopic", "the topic", "whether anybody hears"),
-        Grant("sqs:GetQueueUrl sqs:GetQueueAttributes", "the dead-letter queue", "whether something could not be started"),
-        Grant("s3:GetObject s3:PutObject", "readiness documents", "what it found, for people and for the report"),
-        Grant("s3:ListBucket", "the evidence bucket", LIST.why),
-    ),
+    "check": (APP, LIST, *CHECK),
     "probe": (APP, LIST, *FRESHNESS),
     "reap": (RUNNERS, TERMINATE),
 }
@@ -268,17 +236,6 @@ RUNNER = (
         "states:SendTaskSuccess states:SendTaskFailure states:SendTaskHeartbeat", "everything", f"its answers; {NO_NARROWER}"
     ),
 )
-
-
-def needs(grants: tuple[Grant, ...], resources: Resources) -> list[dict[str, Any]]:
-    """The same as data: what the check function simulates. ``context``: what such a request carries."""
-    found = []
-    for grant in grants:
-        if arns := resources.arns(grant.on):
-            keys = {key: one for row in CONDITIONS[grant.only](resources).values() for key, one in row.items()}
-            context = {key: one if isinstance(one, list) else [one] for key, one in keys.items()}
-            found.append({"actions": grant.actions.split(), "resources": arns, "context": context})
-    return found
 
 
 def statements(grants: tuple[Grant, ...], resources: Resources) -> Iterator[iam.PolicyStatement]:

@@ -15,15 +15,15 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from infra import needs
 from infra.definition import definition, substitutions
 from infra.evidence import EvidenceStack
 from infra.functions import SPECS, Spec
-from infra.grants import FUNCTIONS, Resources, needs, network_arns, state_machine_arn, statements
-from infra.needs import Needs
+from infra.grants import FUNCTIONS, Resources, network_arns, state_machine_arn, statements
 from infra.runner import RunnerStack
 from relight.config import App, Config
 from relight.errors import ConfigInvalid
-from relight.model import Phase, canonical, encode
+from relight.model import canonical, encode
 
 KEPT = logs.RetentionDays.THREE_MONTHS
 PARAMETER_LIMIT = 8192  # bytes, of the advanced tier
@@ -78,7 +78,7 @@ class OrchestratorStack(Stack):
         self.dead_letters = self._dead_letters()
         self.functions = {name: self._function(name, spec) for name, spec in SPECS.items()}
         self.state_machine = self._state_machine(definition_file)
-        self._needs()
+        needs.of_functions(self, config, self.functions, self.state_machine.role, self._resources)
         self.api = self._console_api()
         self._parameters(evidence)
 
@@ -118,14 +118,6 @@ class OrchestratorStack(Stack):
             environment=self._environment(name, spec),
             dead_letter_queue=self.dead_letters if spec.scheduled else None,
         )
-
-    def _needs(self) -> None:
-        """The functions' roles and the state machine's own, for the check function to simulate."""
-        for name, one in self.functions.items():
-            Needs(self, self._config, name, cast(iam.IRole, one.role), needs(FUNCTIONS[name], self._resources))
-        arns = [one.function_arn for name, one in self.functions.items() if name in set(Phase)]
-        invokes = [{"actions": ["lambda:InvokeFunction"], "resources": arns, "context": {}}]
-        Needs(self, self._config, "recovery", self.state_machine.role, invokes)
 
     def _environment(self, name: str, spec: Spec) -> dict[str, str]:
         values = {f"RELIGHT_{field.upper()}": self._settings[field] for field in spec.settings}

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from infra import node  # noqa: F401  # before aws_cdk
 from infra.functions import SPECS
-from infra.grants import FUNCTIONS, RUNNER, Grant
+from infra.grant import Grant
+from infra.grants import FUNCTIONS, RUNNER
 
 HEAD = """# Permissions
 

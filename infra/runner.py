@@ -12,8 +12,8 @@ from constructs import Construct
 
 from infra import user_data
 from infra.evidence import EvidenceStack
-from infra.grants import RUNNER, Resources, needs, statements
-from infra.needs import Needs
+from infra.grants import RUNNER, Resources, statements
+from infra.needs import Needs, needs
 from relight.config import Config, Download, Images
 
 # Resolved at launch: an AMI pinned at deploy time is deregistered long before a cold standby is needed.

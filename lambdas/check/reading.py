@@ -24,7 +24,6 @@ from relight.settings import FunctionSettings
 
 T = TypeVar("T")
 THREADS = 8
-ODD = (KeyError, IndexError, TypeError, ValueError)  # an answer of another shape than AWS documents
 GOOD = (Outcome.SUCCEEDED, Outcome.HELD)
 log = Logger()
 
@@ -34,9 +33,9 @@ def attempt(read: Callable[[], T]) -> T | Unread:
         return read()
     except RelightError as error:
         return Unread(str(error))
-    except ODD as error:
+    except Exception as error:  # an answer of another shape than AWS documents, or a fault of ours
         log.exception("not as expected")
-        return Unread(f"the answer was not as expected ({type(error).__name__}: {error}); see the log of the check function")
+        return Unread(f"the reading failed ({type(error).__name__}: {error}); the log of the check function has it")
 
 
 @dataclass
@@ -67,10 +66,10 @@ class Reading:
         )
 
     # ------------------------------------------------------------ the account
-    def rights(self) -> tuple[Right, ...]:
+    def rights(self) -> tuple[Right, ...] | Unread:
         known = rights.needs(self.settings.name)
         if not known:
-            raise ValueError(f"/{self.settings.name}/permissions/ is empty: deploy this version")
+            return Unread(f"no parameter below /{self.settings.name}/permissions/ says what is needed; deploy this version")
         asked = [(one, need) for one in known for need in one.needs]
         with ThreadPoolExecutor(4, "rights") as pool:  # IAM throttles more
             answers = list(pool.map(lambda pair: tuple(rights.simulate(pair[0].role, pair[1])), asked))
@@ -95,8 +94,9 @@ class Reading:
     def disk_gib(self) -> int:
         return self._boot.disk_gib
 
-    def pinned(self) -> tuple[Pinned, ...]:
-        return boot.artifacts(self._boot.user_data, lambda uri: boot.digest(self.store, uri))
+    def pinned(self) -> tuple[Pinned, ...] | Unread:
+        found = boot.artifacts(self._boot.user_data, lambda uri: boot.digest(self.store, uri))
+        return found or Unread("the launch template's boot script names no artifact; deploy this version")
 
     # ------------------------------------------------------------ the app
     def lease(self) -> Held:

@@ -47,13 +47,18 @@ def render(page: Console, found: Readiness) -> None:
     page.print(f"app [bold]{escape(found.app)}[/], checked at {found.checked_at}")
     page.print(table(("check", "state", "fails in", ""), (row(one) for one in found.findings)))
     page.print()
-    page.print(f"{toned(found.state)}, score {found.score} of 100: {SAID[found.state]}")
+    page.print(f"{word(found.state)}, score {found.score} of 100: {SAID[found.state]}")
+
+
+def word(state: State) -> str:
+    """In its colour, and without the underscore that scripts see."""
+    return toned(state).replace("_", " ")
 
 
 def row(one: Finding) -> tuple[str, str, str, str]:
     return (
         one.check,
-        toned(one.state).replace("_", " "),
+        word(one.state),
         "" if one.state is State.PASSED else one.phase,
         "\n".join(lines(one)),
     )

@@ -14,11 +14,8 @@ PIECE = 16 * 2**20
 
 
 def artifacts(user_data: str, digest: Callable[[str], str | None]) -> tuple[Pinned, ...]:
-    """``digest``: of an object by its URI, or None. Raises ValueError where the script names no artifact."""
-    found = tuple(ARTIFACT.finditer(user_data))
-    if not found:
-        raise ValueError("the launch template's user data names no artifact")
-    places = [(one, f"s3://{one['bucket']}/{one['key']}") for one in found]
+    """``digest``: of an object by its URI, or None."""
+    places = [(one, f"s3://{one['bucket']}/{one['key']}") for one in ARTIFACT.finditer(user_data)]
     return tuple(Pinned(name=one["name"].lower(), uri=uri, sha256=one["sha256"], found=digest(uri)) for one, uri in places)
 
 

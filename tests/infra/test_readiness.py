@@ -1,4 +1,4 @@
-"""Readiness as the templates say it: checked by itself, loud when it falls or falls silent, and told what each role needs."""
+"""Readiness as the templates say it: checked by itself, loud when it falls or falls silent; each role's needs are told."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_what_is_simulated_is_what_was_granted(templates: Templates) -> None:
         asked = {action for need in needs["needs"] for action in need["actions"]}
         granted = {action for grant in grants for action in grant.actions.split()}
         assert asked <= granted, who
-        assert {action for action in granted - asked} <= {"s3:GetObject", "s3:PutObject"}, who  # of pointers it has none of
+        assert granted - asked <= {"s3:GetObject", "s3:PutObject"}, who  # of pointers that it has none of
         assert (needs["who"], needs["phase"] in set(Phase)) == (who, True)
 
 

@@ -39,7 +39,7 @@ UNUSED: dict[str, dict[str, str]] = {
     "dynamodb:PutItem": {"teardown": KEPT},
     "ec2:CreateTags": {"teardown": KEPT},
     "states:SendTaskSuccess": {"approve": RETRIED},
-    "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING},
+    "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING, "console": MISSING},
     "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
     "sqs:SendMessage": {"check": QUEUE, "probe": QUEUE, "reap": QUEUE, "triggers": QUEUE},
