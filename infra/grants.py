@@ -105,6 +105,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "the dead-letter queue": lambda r: [_arn("sqs", f"{r.config.name}-dead-letters")],
     "the alarms' rules": lambda r: [_arn("events", f"rule/{r.config.name}-*")],
     "the schedules": lambda r: [_arn("scheduler", f"schedule/default/{r.config.name}-*")],
+    "image repositories": lambda _: [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/*"],
     "everything": lambda _: ["*"],
 }
 
