@@ -12,14 +12,14 @@ from relight.cli import exits
 from relight.cli.output import table, toned
 from relight.cli.session import AppOption, Session
 from relight.model import decode
-from relight.readiness.records import Finding, Readiness, State
+from relight.readiness.records import EVERY, WORST, Finding, Readiness, State
 
 STATUS: Final = {State.FAILED: exits.ENDED_BADLY, State.COULD_NOT_VERIFY: exits.UNDECIDED}
 SAID: Final = {
     State.PASSED: "a recovery would work now, as far as can be told without one",
     State.WARNING: "a recovery would work now; what is listed above would make it harder",
     State.COULD_NOT_VERIFY: "nothing failed, but not everything could be read: a drill proves the rest",
-    State.FAILED: "do not count on a recovery now: fix what failed, from the top, and check again",
+    State.FAILED: "do not count on a recovery now: fix what failed, and check again",
 }
 LastOption = Annotated[bool, typer.Option("--last", help="Show what the last check found, and check nothing.")]
 
@@ -44,8 +44,9 @@ def check(session: Session, app: AppOption = None, last: LastOption = False) -> 
 
 
 def render(page: Console, found: Readiness) -> None:
+    """The worst stands last, where a terminal's eye is."""
     page.print(f"app [bold]{escape(found.app)}[/], checked at {found.checked_at}")
-    page.print(table(("check", "state", "fails in", ""), (row(one) for one in found.findings)))
+    page.print(table(("check", "state", ""), map(row, sorted(found.findings, key=lambda one: WORST.index(one.state)))))
     page.print()
     page.print(f"{word(found.state)}, score {found.score} of 100: {SAID[found.state]}")
 
@@ -55,18 +56,13 @@ def word(state: State) -> str:
     return toned(state).replace("_", " ")
 
 
-def row(one: Finding) -> tuple[str, str, str, str]:
-    return (
-        one.check,
-        word(one.state),
-        "" if one.state is State.PASSED else one.phase,
-        "\n".join(lines(one)),
-    )
+def row(one: Finding) -> tuple[str, str, str]:
+    return one.check, word(one.state), "\n".join(lines(one))
 
 
 def lines(one: Finding) -> Iterator[str]:
     yield escape(one.seen)
     if one.fails:
-        yield f"then {escape(one.fails)}"
+        yield f"then, in {escape(one.phase)}: {escape(one.fails)}" if one.phase != EVERY else f"then {escape(one.fails)}"
     if one.fix:
         yield f"[bold]fix:[/] {escape(one.fix)}"

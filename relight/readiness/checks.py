@@ -7,7 +7,7 @@ from relight.model import Phase, timestamp
 from relight.readiness import account, material, watchers
 from relight.readiness.facts import Facts, Unread
 from relight.readiness.findings import unverified
-from relight.readiness.records import WORST, Finding, Readiness, State
+from relight.readiness.records import EVERY, WORST, Finding, Readiness, State
 
 CAP = 49  # of a score with a failed check: less than half, whatever else is in order
 WORTH = {State.PASSED: 1.0, State.WARNING: 0.5, State.COULD_NOT_VERIFY: 0.0, State.FAILED: 0.0}
@@ -43,7 +43,7 @@ CHECKS: tuple[Check, ...] = (
     Check("architecture", Phase.VALIDATE, 2, ("planned",), material.architectures, "pods may not run"),
     Check("images", Phase.VALIDATE, 2, ("images",), material.images, "pods may not start"),
     Check("notify", Phase.APPROVE, 2, ("subscribers",), watchers.notify, "nobody may hear that a decision is wanted"),
-    Check("drill", "all", 2, ("drills",), watchers.drill, "nobody knows whether the whole of it works"),
+    Check("drill", EVERY, 2, ("drills",), watchers.drill, "nobody knows whether the whole of it works"),
 )
 
 

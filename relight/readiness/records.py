@@ -16,6 +16,7 @@ class State(StrEnum):
 
 
 WORST = list(State)
+EVERY = "all"  # in place of a phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
