@@ -56,7 +56,7 @@ class Material:
             backup = open_backup(self.store, chosen.uri, chosen.metadata_sha256)
             facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
             recipe = Recipe.of(self.app, RunRequest(app=self.app.name), facts, backup.manifests())
-            return Planned.of(make_plan(PlanInputs(recipe=recipe, mode=Mode.INCIDENT, ladder=self.ladder)))
+            return Planned.of(make_plan(PlanInputs(recipe=recipe, mode=Mode.INCIDENT, ladder=self.ladder)), facts)
         except BROKEN as error:
             return Planned(broken=str(error))
 

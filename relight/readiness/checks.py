@@ -38,7 +38,7 @@ CHECKS: tuple[Check, ...] = (
     Check("offerings", Phase.LAUNCH, 3, ("offered",), account.offerings, "EC2 may refuse the runner"),
     Check("artifacts", Phase.LAUNCH, 3, ("pinned",), account.artifacts, "the runner may not boot"),
     Check("manifests", Phase.RESTORE, 3, ("planned",), material.manifests, "objects may be refused"),
-    Check("disk", Phase.RESTORE, 2, ("backup", "disk_gib"), material.disk, "the disk may be too small"),
+    Check("disk", Phase.RESTORE, 2, ("backup", "planned", "disk_gib"), material.disk, "the disk may be too small"),
     Check("memory", Phase.VALIDATE, 2, ("planned",), material.memory, "pods may stay Pending"),
     Check("architecture", Phase.VALIDATE, 2, ("planned",), material.architectures, "pods may not run"),
     Check("images", Phase.VALIDATE, 2, ("images",), material.images, "pods may not start"),

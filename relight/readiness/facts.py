@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relight.config import App
+from relight.recovery.context import BackupFacts
 from relight.recovery.forecast import Finding as Foreseen
 from relight.recovery.ledger import INCOMPLETE
 from relight.recovery.plan import PlanBundle
+from relight.recovery.room import Wanted, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +74,26 @@ class Backup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The plan of an incident now. ``broken``: why there is none. ``unfit``: objects that would not be restored."""
+    """The plan of an incident now. ``broken``: why there is none. ``unfit``: objects that would not be restored.
+
+    ``wanted``: what wants room on the runner's disk.
+    """
 
     objects: int = 0
     unfit: tuple[str, ...] = ()
     foreseen: tuple[Foreseen, ...] = ()
     images: tuple[str, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
     broken: str = ""
 
     @classmethod
-    def of(cls, bundle: PlanBundle) -> "Planned":
+    def of(cls, bundle: PlanBundle, backup: BackupFacts) -> "Planned":
         rows = zip(bundle.objects, bundle.forecast.told, strict=True)
         return cls(
             objects=len(bundle.objects),
             unfit=tuple(f"{item.identity}: {told.because or item.reason}" for item, told in rows if told.fate in INCOMPLETE),
             foreseen=bundle.forecast.findings,
+            wanted=tuple(wanted(bundle.objects, backup)),
             images=tuple(sorted({row["ref"] for row in bundle.document["images"]})),
         )
 

@@ -1,9 +1,11 @@
 """Judges of what would be restored: the backup, its manifests, its images, and whether a runner is large enough."""
 
+from relight.model import Phase
 from relight.readiness.facts import Backup, Facts, Held, Image, Planned
-from relight.readiness.findings import Findings, failed, passed, unverified, warning
+from relight.readiness.findings import Findings, failed, passed, some, unverified, warning
 from relight.readiness.records import Finding
-from relight.recovery.sizes import SYSTEM_DISK, architecture
+from relight.recovery.room import Wanted
+from relight.recovery.sizes import architecture
 from relight.words import duration, size
 
 MUCH = 0.8  # of the disk: the app writes too, once it runs
@@ -68,25 +70,28 @@ def memory(facts: Facts, planned: Planned) -> Findings:
         yield passed("every rung has the memory that the pods ask for")
 
 
-def disk(facts: Facts, backup: Backup, disk_gib: int) -> Findings:
+def disk(facts: Facts, backup: Backup, planned: Planned, disk_gib: int) -> Findings:
     limits = f"at most {size(facts.app.max_state_bytes)} and {facts.app.max_state_files} files are taken"
-    if backup.bytes is None or backup.files is None:
-        yield unverified(backup.broken or "this backup does not record its volumes", "the disk may fill up", "back up again")
+    if planned.broken or backup.bytes is None or backup.files is None:
+        seen = backup.broken or planned.broken or "this backup does not record its volumes"
+        yield unverified(seen, "the disk may fill up", "back up again, then check again")
     elif backup.bytes > facts.app.max_state_bytes or backup.files > facts.app.max_state_files:
         seen = f"{size(backup.bytes)} in {backup.files} files; {limits}"
         yield failed(seen, "Restore refuses it as too large", "raise max_state_bytes or max_state_files of the app")
     else:
-        yield _room(backup.bytes, disk_gib * 2**30)
+        yield _room(planned.wanted, disk_gib)
 
 
-def _room(data: int, disk: int) -> Finding:
-    seen = f"{size(data)} of volumes and {size(SYSTEM_DISK)} of system on a disk of {size(disk)}"
+def _room(wanted: tuple[Wanted, ...], disk_gib: int) -> Finding:
     fix = "raise runner.disk_gib in relight.toml, and deploy"
-    if data + SYSTEM_DISK > disk:
-        return failed(seen, "the disk is full before the volumes are unpacked", fix)
-    if data + SYSTEM_DISK > MUCH * disk:
+    lacking = [f"{what} ({gib:.1f} GiB)" for what, gib, system in wanted if gib + system > disk_gib]
+    tight = [f"{what} ({gib:.1f} GiB)" for what, gib, system in wanted if gib + system > MUCH * disk_gib]
+    if lacking:
+        return failed(f"a disk of {disk_gib} GiB is too small for {some(lacking)}", "Plan refuses it", fix, Phase.PLAN)
+    if tight:
+        seen = f"a disk of {disk_gib} GiB is nearly filled by {some(tight)}"
         return warning(seen, "little is left for what the app writes and the images it pulls", fix)
-    return passed(seen)
+    return passed(f"a disk of {disk_gib} GiB has room for the backup's volumes and for what its claims ask for")
 
 
 def images(facts: Facts, images: tuple[Image, ...]) -> Findings:

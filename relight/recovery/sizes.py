@@ -12,7 +12,6 @@ GIB_AT_LARGE = {"c": 4, "m": 8, "t": 8, "r": 16, "x": 32}
 STANDARD = frozenset({"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"})  # they share EC2's quota L-1216C47A
 SIZES = {"nano": 1 / 16, "micro": 1 / 8, "small": 1 / 4, "medium": 1 / 2, "large": 1.0, "xlarge": 2.0}
 SYSTEM_MIB = 1024  # k3s, the agent and Ubuntu, measured with room to spare
-SYSTEM_DISK = 8 * 2**30  # Ubuntu, k3s with its images, logs
 TYPE = re.compile(r"(?P<family>[a-z]+)\d+(?P<options>[a-z-]*)\.(?P<times>\d*)(?P<size>[a-z]+)")
 UNITS: dict[str, float] = {"": 1, "m": 1e-3, **{unit: 1000**n for n, unit in enumerate("kMGTPE", 1)}}
 UNITS |= {f"{unit}i": 1024**n for n, unit in enumerate("KMGTPE", 1)}

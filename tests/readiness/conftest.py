@@ -53,7 +53,7 @@ GOOD = Facts(
         bytes=2**30,
         files=1000,
     ),
-    planned=Planned(objects=12, images=(REF,)),
+    planned=Planned(objects=12, images=(REF,), wanted=(("the data of b1", 1.0, 6),)),
     images=(Image(ref=REF, there=True, architectures=frozenset({"arm64"})),),
     lease=Held(),
     drills=Drills(passed_at=datetime(2026, 11, 23, 4, 2, tzinfo=UTC)),

@@ -37,7 +37,7 @@ SOME = frozenset({("t4g.large", "b")})
 MEMORY = tuple(Foreseen("memory", kind, "has 8192 MiB; the pods ask for 9000 MiB") for kind in LADDER)
 ELSEWHERE = Image(ref="docker.io/nginx@sha256:1", there=None, why="registry docker.io is not asked")
 K3S, B1 = Pinned(name="k3s", uri="s3://a/k", sha256="c" * 64, found=None), GOOD.backup
-AMD64 = frozenset({"amd64"})
+P1, AMD64 = GOOD.planned, frozenset({"amd64"})
 BAD, ODD, DARK = State.FAILED, State.WARNING, State.COULD_NOT_VERIFY
 Row = tuple[str, dict[str, Any], State, str, str]
 ROWS: tuple[Row, ...] = (
@@ -80,8 +80,8 @@ ROWS: tuple[Row, ...] = (
         "validate",
         "amd64",
     ),
-    ("disk", {"backup": replace(B1, bytes=40 * 2**30)}, BAD, "restore", "on a disk of 42.9 GB"),
-    ("disk", {"backup": replace(B1, bytes=30 * 2**30)}, ODD, "restore", "on a disk of 42.9 GB"),
+    ("disk", {"planned": replace(P1, wanted=(("the data", 35.0, 6),))}, BAD, "plan", "40 GiB is too small for the data"),
+    ("disk", {"planned": replace(P1, wanted=(("the data", 30.0, 6),))}, ODD, "restore", "nearly filled by the data"),
     ("disk", {"backup": replace(B1, bytes=60 * 2**30)}, BAD, "restore", "at most 53.7 GB"),
     ("disk", {"backup": replace(B1, bytes=None)}, DARK, "restore", "does not record its volumes"),
     (

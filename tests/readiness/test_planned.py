@@ -19,7 +19,7 @@ def planned(*manifests: dict[str, Any]) -> Planned:
         namespace="shop",
     )
     recipe = Recipe(app=SHOP, backup=facts, manifests=list(manifests))
-    return Planned.of(make_plan(PlanInputs(recipe=recipe, mode=Mode.INCIDENT, ladder=LADDER)))
+    return Planned.of(make_plan(PlanInputs(recipe=recipe, mode=Mode.INCIDENT, ladder=LADDER)), facts)
 
 
 def obj(version: str, kind: str, **more: Any) -> dict[str, Any]:
@@ -63,3 +63,10 @@ def test_a_secret_that_nobody_restores_is_a_warning(check: Check) -> None:
 def test_pods_that_ask_for_more_than_any_rung_has_fail(check: Check) -> None:
     ((state, seen),) = bad(check("memory", planned=planned(deployment(memory="64Gi"))))
     assert (state, "65536 MiB" in seen) == (State.FAILED, True)
+
+
+def test_a_claim_that_asks_for_more_than_the_disk_fails_in_plan(check: Check) -> None:
+    claim = obj("v1", "PersistentVolumeClaim", spec={"resources": {"requests": {"storage": "50Gi"}}})
+    (found,) = check("disk", planned=planned(claim), disk_gib=40)
+    assert (found.state, found.phase) == (State.FAILED, "plan")
+    assert "asks for (50.0 GiB)" in found.seen
