@@ -1,6 +1,10 @@
 """A grant, as the table of ``infra.grants`` lists them; and what the readiness check reads, which is long."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Aws
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +17,20 @@ class Grant:
     only: str = ""
 
 
+def arn(service: str, rest: str) -> str:
+    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{rest}"
+
+
+CHECKED: dict[str, Callable[[Any], list[str]]] = {
+    "readiness documents": lambda r: [f"{r.evidence}/*/readiness/*"],
+    "the permissions' path": lambda r: [arn("ssm", f"parameter/{r.config.name}/permissions{end}") for end in ("", "/")],
+    "the roles": lambda r: [f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{r.config.name}-*"],
+    "the vCPU quota": lambda _: [arn("servicequotas", "ec2/L-1216C47A")],
+    "the dead-letter queue": lambda r: [arn("sqs", f"{r.config.name}-dead-letters")],
+    "the alarms' rules": lambda r: [arn("events", f"rule/{r.config.name}-*")],
+    "the schedules": lambda r: [arn("scheduler", f"schedule/default/{r.config.name}-*")],
+    "image repositories": lambda _: [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/*"],
+}
 CHECK = (
     Grant("ssm:GetParametersByPath", "the permissions' path", "what each role needs, as it was deployed"),
     Grant("iam:SimulatePrincipalPolicy", "the roles", "whether each role may do what it needs; nothing is called"),

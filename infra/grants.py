@@ -7,7 +7,8 @@ from typing import Any
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-from infra.grant import CHECK, Grant
+from infra.grant import CHECK, CHECKED, Grant
+from infra.grant import arn as _arn
 from relight.config import App, Config
 from relight.model import Tag
 
@@ -32,10 +33,6 @@ class Resources:
         An app without pointers has no resource, and so no statement.
         """
         return list(dict.fromkeys(NAMED[name](self)))
-
-
-def _arn(service: str, rest: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{rest}"
 
 
 def _object(storage: str, key: str) -> str:
@@ -98,14 +95,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "the runner's role": lambda r: [r.runner_role],
     "the topic": lambda r: [r.topic],
     "the signing key": lambda r: [r.signing_key],
-    "readiness documents": lambda r: [f"{r.evidence}/*/readiness/*"],
-    "the permissions' path": lambda r: [_arn("ssm", f"parameter/{r.config.name}/permissions{end}") for end in ("", "/")],
-    "the roles": lambda r: [f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{r.config.name}-*"],
-    "the vCPU quota": lambda _: [_arn("servicequotas", "ec2/L-1216C47A")],
-    "the dead-letter queue": lambda r: [_arn("sqs", f"{r.config.name}-dead-letters")],
-    "the alarms' rules": lambda r: [_arn("events", f"rule/{r.config.name}-*")],
-    "the schedules": lambda r: [_arn("scheduler", f"schedule/default/{r.config.name}-*")],
-    "image repositories": lambda _: [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/*"],
+    **CHECKED,
     "everything": lambda _: ["*"],
 }
 

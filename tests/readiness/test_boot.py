@@ -38,7 +38,7 @@ def test_a_digest_is_made_piece_by_piece_and_none_of_what_is_not_there(monkeypat
     data = bytes(range(256)) * 15
     with own_clients(), memory_aws():
         store = S3()
-        store._client.create_bucket(Bucket="assets")
+        store.client.create_bucket(Bucket="assets")
         store.put("s3://assets/k3s", data)
         assert boot.digest(store, "s3://assets/k3s") == sha256(data).hexdigest()
         assert boot.digest(store, "s3://assets/gone") is None
