@@ -40,6 +40,9 @@ WILDCARDS: dict[str, dict[str, str]] = {
         r":parameter/.*/apps/\*": "The parameters of this deployment's apps, and no other parameter.",
         r":parameter/aws/service/canonical/\*": "Canonical's public image parameters; the launch template names one.",
         r":(instance|volume|network-interface|image)/\*": INSTANCES,
+        r":repository/\*": "An app's images may be in any repository of this region, also of another account; only read.",
+        r":role/.*-\*": "The roles of this deployment; each may only be simulated, by the function that checks readiness.",
+        r":(rule|schedule/default)/.*-\*": "The triggers of this deployment, which may only be read.",
         r":execution:.*-recovery:\*": "The executions of this deployment's one state machine.",
     },
 }

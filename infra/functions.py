@@ -47,7 +47,16 @@ SPECS: dict[str, Spec] = {
         timeout=120,
     ),
     "probe": Spec(does="measures each app's health, each minute", settings=("name",), scheduled=True),
-    "console": Spec(does="answers the console API", settings=("name", "table", "state_machine"), timeout=29),
+    "check": Spec(
+        does="tells whether a recovery would work now, without one",
+        settings=(*RECORD, "topic", "launch_template", "subnets", "instance_types"),
+        memory=1024,
+        timeout=180,
+        scheduled=True,
+    ),
+    "console": Spec(
+        does="answers the console API", settings=("name", "table", "state_machine", "evidence_bucket"), timeout=29
+    ),
     "reap": Spec(
         does="ends runners that outlived their expiry, by tag alone", settings=("name",), timeout=120, scheduled=True
     ),

@@ -7,18 +7,10 @@ from typing import Any
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
+from infra.grant import CHECK, CHECKED, Grant
+from infra.grant import arn as _arn
 from relight.config import App, Config
 from relight.model import Tag
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """``actions`` (separated by spaces) on the resources that ``on`` names, ``only`` under the condition of that name."""
-
-    actions: str
-    on: str
-    why: str
-    only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +33,6 @@ class Resources:
         An app without pointers has no resource, and so no statement.
         """
         return list(dict.fromkeys(NAMED[name](self)))
-
-
-def _arn(service: str, rest: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{rest}"
 
 
 def _object(storage: str, key: str) -> str:
@@ -108,6 +96,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "the runner's role": lambda r: [r.runner_role],
     "the topic": lambda r: [r.topic],
     "the signing key": lambda r: [r.signing_key],
+    **CHECKED,
     "everything": lambda _: ["*"],
 }
 
@@ -219,12 +208,15 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("dynamodb:PutItem", "the table", "the agent's task to freeze"),
         RUNNERS,
         Grant("ssm:GetParametersByPath", "the apps' path", "GET /runs without an app"),
+        Grant("s3:GetObject", "readiness documents", "GET /apps/{app}/readiness"),
+        Grant("s3:ListBucket", "the evidence bucket", LIST.why),
         Grant("states:StartExecution", "the state machine", "POST /runs: a person asks for a run"),
         Grant("states:SendTaskSuccess", "everything", f"a person's decision ends Approve; {NO_NARROWER}"),
         Grant(
             "states:DescribeExecution", "its executions", "a repeated POST /runs; whether a run without an outcome is over"
         ),
     ),
+    "check": (APP, LIST, *CHECK),
     "probe": (APP, LIST, *FRESHNESS),
     "reap": (RUNNERS, TERMINATE),
 }

@@ -15,6 +15,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from infra import needs
 from infra.definition import definition, substitutions
 from infra.evidence import EvidenceStack
 from infra.functions import SPECS, Spec
@@ -33,6 +34,7 @@ ROUTES = (
     ("POST", "/runs/{run_id}/approve"),
     ("POST", "/runs/{run_id}/reject"),
     ("POST", "/runs/{run_id}/failback"),
+    ("GET", "/apps/{app}/readiness"),
 )
 # Who called what, and how it ended; never a body.
 ACCESS_LOG = (
@@ -66,6 +68,7 @@ class OrchestratorStack(Stack):
             config=config,
             table=evidence.table.table_arn,
             evidence=evidence.bucket.bucket_arn,
+            artifacts=runner.artifacts,
             launch_template=f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{Aws.ACCOUNT_ID}:launch-template/{_id(runner)}",
             network=network_arns(runner.subnets, runner.security_group.security_group_id),
             runner_role=runner.role.role_arn,
@@ -75,6 +78,7 @@ class OrchestratorStack(Stack):
         self.dead_letters = self._dead_letters()
         self.functions = {name: self._function(name, spec) for name, spec in SPECS.items()}
         self.state_machine = self._state_machine(definition_file)
+        needs.of_functions(self, config, self.functions, self.state_machine.role, self._resources)
         self.api = self._console_api()
         self._parameters(evidence)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from infra import node  # noqa: F401  # before aws_cdk
 from infra.functions import SPECS
-from infra.grants import FUNCTIONS, RUNNER, Grant
+from infra.grant import Grant
+from infra.grants import FUNCTIONS, RUNNER
 
 HEAD = """# Permissions
 
@@ -18,6 +19,7 @@ test holds the two together. Every function has a role of its own, and so has th
 | deploy | what the CDK CLI needs: to assume the roles of `cdk bootstrap` |
 | use the CLI | `ssm:GetParameter` on `parameter/<name>/deployment` and `parameter/<name>/apps/*` |
 | see runs | `execute-api:Invoke` on `<api>/*/GET/*` |
+| check readiness | `lambda:InvokeFunction` on `function:<name>-check` |
 | start runs, fail back | `execute-api:Invoke` on `<api>/*/POST/runs` and `<api>/*/POST/runs/*/failback` |
 | approve, reject | `execute-api:Invoke` on `<api>/*/POST/runs/*/approve` and `<api>/*/POST/runs/*/reject` |
 | arm, disarm | `events:EnableRule`, `events:DisableRule`, `scheduler:GetSchedule`, `scheduler:UpdateSchedule`, |

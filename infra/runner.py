@@ -13,6 +13,7 @@ from constructs import Construct
 from infra import user_data
 from infra.evidence import EvidenceStack
 from infra.grants import RUNNER, Resources, statements
+from infra.needs import Needs, needs
 from relight.config import Config, Download, Images
 
 # Resolved at launch: an AMI pinned at deploy time is deregistered long before a cold standby is needed.
@@ -45,7 +46,8 @@ class RunnerStack(Stack):
         )
         pinned = {"K3S": config.runner.k3s, "IMAGES": config.runner.images}
         artifacts = {name: self._published(one) for name, one in pinned.items() if one} | {"AGENT": self._agent(agent)}
-        self._grant(config, evidence, artifacts)
+        self.artifacts = tuple(f"arn:{Aws.PARTITION}:s3:::{one.bucket}/{one.key}" for one in artifacts.values())
+        self._grant(config, evidence)
         self.launch_template = self._launch_template(config, self._boot(config, evidence, artifacts))
 
     @property
@@ -89,15 +91,16 @@ class RunnerStack(Stack):
         asset = assets.Asset(self, "Agent", path=str(bundle), asset_hash=digest, asset_hash_type=AssetHashType.CUSTOM)
         return Artifact(asset.s3_bucket_name, asset.s3_object_key, digest)
 
-    def _grant(self, config: Config, evidence: EvidenceStack, artifacts: dict[str, Artifact]) -> None:
+    def _grant(self, config: Config, evidence: EvidenceStack) -> None:
         resources = Resources(
             config=config,
             table=evidence.table.table_arn,
             evidence=evidence.bucket.bucket_arn,
-            artifacts=tuple(f"arn:{Aws.PARTITION}:s3:::{one.bucket}/{one.key}" for one in artifacts.values()),
+            artifacts=self.artifacts,
         )
         for statement in statements(RUNNER, resources):
             self.role.add_to_policy(statement)
+        Needs(self, config, "runner", cast(iam.IRole, self.role), needs(RUNNER, resources))
 
     def _boot(self, config: Config, evidence: EvidenceStack, artifacts: dict[str, Artifact]) -> str:
         values = {

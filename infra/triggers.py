@@ -15,6 +15,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra import readiness
 from infra.evidence import EvidenceStack
 from infra.orchestrator import OrchestratorStack
 from infra.schedule import expression
@@ -39,6 +40,8 @@ class TriggersStack(Stack):
         self._schedule("reap", "rate(15 minutes)", self._function("reap"), {})
         for app in config.apps:
             self._schedule(f"{app.name}-probe", "rate(1 minute)", self._function("probe"), {"app": app.name})
+            self._schedule(f"{app.name}-check", readiness.EVERY, self._function("check"), {"app": app.name})
+            readiness.alarm(self, config, app, evidence)
             self._drill(app)
             self._rule(app, self._alarm(app))
         self._alarms_on_relight_itself()
@@ -54,7 +57,7 @@ class TriggersStack(Stack):
             description="Starts probes, reaping and drills",
         )
         grants = {
-            "lambda:InvokeFunction": [self._function("probe"), self._function("reap")],
+            "lambda:InvokeFunction": [self._function(name) for name in ("probe", "reap", "check")],
             "states:StartExecution": [self._orchestrator.state_machine.state_machine_arn],
             "sqs:SendMessage": [self._orchestrator.dead_letters.queue_arn],
         }

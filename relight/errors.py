@@ -108,6 +108,12 @@ class RunNotFound(UserError):
     code = "R204"
 
 
+class NotChecked(UserError):
+    """Nobody has checked the app's readiness yet."""
+
+    code = "R229"
+
+
 class ImageNotPinned(UserError):
     """A tag was given where a digest is required."""
 

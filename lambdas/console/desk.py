@@ -16,6 +16,7 @@ class Call:
 
     caller: str
     run_id: str = ""
+    app: str = ""
     body: dict[str, Any] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
 

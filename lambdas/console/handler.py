@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools import Logger
 
-from lambdas.console import decisions, runs
+from lambdas.console import decisions, readiness, runs
 from lambdas.console.desk import Call, Desk
 from relight import errors
 from relight.errors import NotPermitted, RelightError, RequestInvalid, RetryableError, UserError
@@ -21,10 +21,12 @@ ROUTES: dict[str, Route] = {
     "POST /runs/{run_id}/approve": decisions.approve,
     "POST /runs/{run_id}/reject": decisions.reject,
     "POST /runs/{run_id}/failback": decisions.failback,
+    "GET /apps/{app}/readiness": readiness.shown,
 }
 STATUSES: dict[type[RelightError], int] = {
     errors.RunNotFound: 404,
     errors.UnknownApp: 404,
+    errors.NotChecked: 404,
     errors.NotPermitted: 403,
     errors.SelfApproval: 403,
     errors.AlreadyDecided: 409,
@@ -61,7 +63,7 @@ def parse(event: dict[str, Any]) -> Call:
     except msgspec.DecodeError as error:
         raise RequestInvalid("request body", f"is not a JSON object ({error})", "send one, or none") from None
     path, query = event.get("pathParameters") or {}, event.get("queryStringParameters") or {}
-    return Call(caller=str(caller), run_id=str(path.get("run_id", "")), body=body, query=query)
+    return Call(caller=str(caller), run_id=str(path.get("run_id", "")), app=str(path.get("app", "")), body=body, query=query)
 
 
 def status(error: RelightError) -> int:

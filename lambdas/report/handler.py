@@ -15,6 +15,7 @@ from relight.evidence.report import Ended, build
 from relight.evidence.scrub import scrub
 from relight.evidence.step import Step, log, step
 from relight.model import Artifact, Ending, Failure, Outcome, Phase, canonical, encode
+from relight.readiness.kept import before
 
 LOST = "ReceiptMissing"
 
@@ -55,12 +56,22 @@ def fill(now: Step, ended: Ended) -> None:
 
 def write(now: Step, ended: Ended) -> dict[str, Artifact]:
     """report.json and report.html, by name."""
-    report = build(ended, chain(now.store, now.prefix))
+    report = build(ended, chain(now.store, now.prefix), readiness(now))
     found = {}
     for name, data in {"report.json": canonical(report), "report.html": page(report)}.items():
         now.store.put(uri := join(now.prefix, name), data)
         found[name] = Artifact(uri=uri, sha256=digest(data))
     return found
+
+
+def readiness(now: Step) -> dict[str, Any] | None:
+    """As last known before the run. That it cannot be read keeps no report from being written."""
+    try:
+        found = before(now.store, now.settings.evidence_bucket, now.run.app, now.run.started_at)
+    except RelightError as error:
+        log.warning("readiness not read", extra={"error": str(error)})
+        return None
+    return dict(scrub(found)) if found else None
 
 
 def tell(now: Step, ending: Ending) -> None:

@@ -1,11 +1,11 @@
 """One AWS call: its expected refusals by code, every other error as one of ours."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from relight.adapters.aws import client, translate
+from relight.adapters.aws import client, translate, translated
 
 # EC2 says "no capacity" with status 500, which the SDK would retry on every rung; the ladder knows better.
 ONCE = {("ec2", "run_instances")}
@@ -33,3 +33,10 @@ def call(service: str, operation: str, expected: Collection[str] = (), region: s
         raise translate(error, f"{service} {operation}") from error
     except BotoCoreError as error:
         raise translate(error, f"{service} {operation}") from error
+
+
+def pages(service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+    """What ``key`` lists on every page of the answer. Raises a RelightError."""
+    with translated(f"{service} {operation}"):
+        for page in client(service).get_paginator(operation).paginate(**arguments):
+            yield from page.get(key, [])

@@ -76,6 +76,10 @@ class Console:
         """One run with its phases, checks, evidence pointers and approval state. Raises RunNotFound."""
         return dict(self._call("GET", f"/runs/{quote(run_id, safe='')}"))
 
+    def readiness(self, app: str) -> dict[str, Any]:
+        """Whether a recovery of the app would work, as last checked. Raises NotChecked."""
+        return dict(self._call("GET", f"/apps/{quote(app, safe='')}/readiness"))
+
     def decide(self, run_id: str, decision: str, body: dict[str, Any]) -> dict[str, Any]:
         """``decision``: approve, reject or failback."""
         return dict(self._call("POST", f"/runs/{quote(run_id, safe='')}/{decision}", body))

@@ -16,7 +16,7 @@ from relight.settings import called_as
 PIPED = 160  # columns
 COMMAND = re.compile(
     r"(?<!run )\brelight (?=(?:(demo|engine)|doctor|backups?|plan|apply|restore|validate|destroy|drill"
-    r"|runs|status|approve|reject|failback|evidence|arm|disarm)\b)"
+    r"|runs|status|approve|reject|failback|evidence|check|arm|disarm)\b)"
 )
 TONES = {
     "Succeeded": "green",
@@ -32,6 +32,9 @@ TONES = {
     "TIMED_OUT": "red",
     "COULD_NOT_VERIFY": "yellow",
     "missing": "yellow",
+    "passed": "green",
+    "warning": "yellow",
+    "could_not_verify": "yellow",
     "Rejected": "yellow",
     "rejected": "yellow",
     "Expired": "yellow",

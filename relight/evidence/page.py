@@ -10,9 +10,11 @@ from relight.words import attempt, counts, duration, size
 
 TEMPLATE = "report.html.j2"
 MOODS = {
-    **dict.fromkeys(("PASSED", "Healthy", "Succeeded", "COMPLETE", "approved", "ok", "met"), "good"),
-    **dict.fromkeys(("FAILED", "TIMED_OUT", "Failed", "PARTIAL", "missed", "no"), "bad"),
-    **dict.fromkeys(("COULD_NOT_VERIFY", "Held", "Rejected", "rejected", "Expired", "Preempted"), "care"),
+    **dict.fromkeys(("PASSED", "passed", "Healthy", "Succeeded", "COMPLETE", "approved", "ok", "met"), "good"),
+    **dict.fromkeys(("FAILED", "TIMED_OUT", "failed", "Failed", "PARTIAL", "missed", "no"), "bad"),
+    **dict.fromkeys(
+        ("COULD_NOT_VERIFY", "warning", "could_not_verify", "Held", "Rejected", "rejected", "Expired", "Preempted"), "care"
+    ),
 }
 
 

@@ -52,8 +52,11 @@ class Ended:
         return f": not validated: {', '.join(bad)}" if bad else ""
 
 
-def build(ended: Ended, links: Sequence[Link]) -> dict[str, Any]:
-    """The report as JSON: the outcome, the phases with their times, the checks, the decision, and every receipt's digest."""
+def build(ended: Ended, links: Sequence[Link], readiness: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The report as JSON: the outcome, the phases with their times, the checks, the decision, and every receipt's digest.
+
+    ``readiness``: the app's, as last known before the run.
+    """
     receipts = [(link, link.body()) for link in links]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -66,6 +69,7 @@ def build(ended: Ended, links: Sequence[Link]) -> dict[str, Any]:
         "phases": [_phase(link, body) for link, body in receipts],
         "facts": {name: value for name, value in ended.variables.items() if value is not None},
         "warnings": list(_warnings(ended, [body for _, body in receipts])),
+        "readiness": readiness,
         "receipts": [{"uri": link.uri, "sha256": link.sha256} for link in links],
     }
 

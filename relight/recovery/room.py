@@ -11,6 +11,8 @@ from relight.recovery.sizes import quantity
 GIB = 2**30
 SYSTEM_GIB = 6  # Ubuntu, k3s with its own images, the agent, and images of the app: measured with some to spare
 
+Wanted = tuple[str, float, int]  # what wants room, its GiB, and the GiB of system that it must leave
+
 
 def state_bytes(backup: BackupFacts) -> int:
     """What the backup's volumes take on a disk, holes included; an older backup says only what its artifacts have."""
@@ -21,21 +23,25 @@ def state_bytes(backup: BackupFacts) -> int:
 
 def require_disk(objects: Sequence[PlannedObject], backup: BackupFacts, disk_gib: int) -> None:
     """Raises PreflightFailed where the data, or what a claim asks for, cannot be on the runner's disk."""
-    wanted = [*_data(backup), *_claims(objects)]
-    lacking = [f"{what} ({gib:.1f} GiB)" for what, gib, system in wanted if gib + system > disk_gib]
+    needs = wanted(objects, backup)
+    lacking = [f"{what} ({gib:.1f} GiB)" for what, gib, system in needs if gib + system > disk_gib]
     if lacking:
-        needed = max(ceil(gib) + SYSTEM_GIB for _, gib, _ in wanted)
+        needed = max(ceil(gib) + SYSTEM_GIB for _, gib, _ in needs)
         raise PreflightFailed(
             f"runner's disk: {disk_gib} GiB, too small for {', '.join(lacking)}; nothing was launched; "
             f"set runner.disk_gib to {needed} or more in relight.toml and deploy"
         )
 
 
-def _data(backup: BackupFacts) -> Iterator[tuple[str, float, int]]:
+def wanted(objects: Sequence[PlannedObject], backup: BackupFacts) -> list[Wanted]:
+    return [*_data(backup), *_claims(objects)]
+
+
+def _data(backup: BackupFacts) -> Iterator[Wanted]:
     yield f"the data of {backup.backup_id} beside the system's {SYSTEM_GIB} GiB", state_bytes(backup) / GIB, SYSTEM_GIB
 
 
-def _claims(objects: Sequence[PlannedObject]) -> Iterator[tuple[str, float, int]]:
+def _claims(objects: Sequence[PlannedObject]) -> Iterator[Wanted]:
     """A claim is a promise of room; a disk is shared, so each is held against all of it."""
     for item in objects:
         if item.object is None or item.identity.kind != "PersistentVolumeClaim":

@@ -9,6 +9,7 @@ from relight.recovery.prepare import PlannedObject
 MIB = 2**20
 # A family's memory at size "large", GiB; every other size is a multiple of it.
 GIB_AT_LARGE = {"c": 4, "m": 8, "t": 8, "r": 16, "x": 32}
+STANDARD = frozenset({"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"})  # they share EC2's quota L-1216C47A
 SIZES = {"nano": 1 / 16, "micro": 1 / 8, "small": 1 / 4, "medium": 1 / 2, "large": 1.0, "xlarge": 2.0}
 SYSTEM_MIB = 1024  # k3s, the agent and Ubuntu, measured with room to spare
 TYPE = re.compile(r"(?P<family>[a-z]+)\d+(?P<options>[a-z-]*)\.(?P<times>\d*)(?P<size>[a-z]+)")
@@ -23,6 +24,21 @@ def memory_mib(instance_type: str) -> int | None:
     if found is None or found["family"] not in GIB_AT_LARGE or found["size"] not in SIZES:
         return None
     return int(GIB_AT_LARGE[found["family"]] * SIZES[found["size"]] * int(found["times"] or 1) * 1024)
+
+
+def vcpus(instance_type: str) -> int | None:
+    """Virtual CPUs by the type's name; None for a size that is not in the table. Size "large" has two."""
+    found = TYPE.fullmatch(instance_type)
+    if found is None or found["size"] not in SIZES:
+        return None
+    least = 2 if found["family"] == "t" else 1  # burstable types have two however small they are
+    return max(least, int(2 * SIZES[found["size"]] * int(found["times"] or 1)))
+
+
+def standard(instance_type: str) -> bool:
+    """Whether it counts as a Standard instance (EC2's quota L-1216C47A)."""
+    found = TYPE.fullmatch(instance_type)
+    return found is not None and found["family"] in STANDARD
 
 
 def architecture(instance_type: str) -> str:

@@ -61,7 +61,7 @@ def test_nothing_names_an_account_or_a_region(templates: Templates) -> None:
 # ---------------------------------------------------------------- functions
 def test_a_phase_is_a_function_under_its_own_name(templates: Templates) -> None:
     found = functions(templates["orchestrator"])
-    assert set(found) == {*map(str, Phase), "probe", "console", "reap"}
+    assert set(found) == {*map(str, Phase), "probe", "check", "console", "reap"}
     for name, one in found.items():
         assert one["Handler"] == f"lambdas.{name}.handler.handler"
         assert one["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name
@@ -147,6 +147,7 @@ def test_the_state_machine_logs_everything_but_the_data_that_holds_tokens(templa
 def test_the_console_answers_nobody_without_a_signature(templates: Templates) -> None:
     routes = of_type(templates["orchestrator"], "AWS::ApiGatewayV2::Route").values()
     assert sorted(route["RouteKey"] for route in routes) == [
+        "GET /apps/{app}/readiness",
         "GET /runs",
         "GET /runs/{run_id}",
         "POST /runs",
@@ -159,7 +160,8 @@ def test_the_console_answers_nobody_without_a_signature(templates: Templates) ->
 
 def test_the_parameters_say_what_the_cli_and_the_functions_ask(templates: Templates) -> None:
     found = {one["Name"]: one["Value"] for one in of_type(templates["orchestrator"], "AWS::SSM::Parameter").values()}
-    assert set(found) == {"/relight/deployment", "/relight/apps/sample"}
+    needs = {f"/relight/permissions/{name}" for name in (*functions(templates["orchestrator"]), "recovery")}
+    assert set(found) == {"/relight/deployment", "/relight/apps/sample", *needs}
     assert decode(json.loads(found["/relight/apps/sample"]), App) == load(ROOT / "relight.toml").app("sample")
     for part in ("api", "state_machine", "table", "evidence_bucket", "region", "signing_key"):
         assert f'"{part}":' in joined(found["/relight/deployment"])

@@ -17,6 +17,7 @@ def test_nothing_starts_by_itself_until_a_person_arms_it(templates: Templates) -
     assert (rule["Name"], rule["State"]) == ("relight-sample-alarm", "DISABLED")
     assert {name: one["State"] for name, one in schedules.items()} == {
         "relight-reap": "ENABLED",
+        "relight-sample-check": "ENABLED",
         "relight-sample-drill": "DISABLED",
         "relight-sample-probe": "ENABLED",
     }
@@ -55,14 +56,14 @@ def test_what_cannot_be_started_is_kept(templates: Templates) -> None:
     assert all("DeadLetterConfig" in one["Target"] for one in schedules)
     assert "DeadLetterConfig" in target
     found = functions(templates["orchestrator"])
-    assert {name for name, one in found.items() if "DeadLetterConfig" in one} == {"probe", "reap"}
+    assert {name for name, one in found.items() if "DeadLetterConfig" in one} == {"check", "probe", "reap"}
 
 
 def test_relight_raises_an_alarm_about_itself(templates: Templates) -> None:
     alarms = {one["AlarmName"]: one for one in of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()}
     silent, told = {"relight-probe-silent", "relight-reap-silent"}, {"dead-letters", "run-failed", "run-stopped"}
     own = silent | {f"relight-{name}" for name in told}
-    assert set(alarms) == own | {"relight-sample-unhealthy"}
+    assert set(alarms) == own | {"relight-sample-unhealthy", "relight-sample-not-ready"}
     assert all(alarms[name]["AlarmActions"] for name in own)
     assert {alarms[name]["TreatMissingData"] for name in silent} == {"breaching"}
     page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")

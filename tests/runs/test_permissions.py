@@ -39,11 +39,13 @@ UNUSED: dict[str, dict[str, str]] = {
     "dynamodb:PutItem": {"teardown": KEPT},
     "ec2:CreateTags": {"teardown": KEPT},
     "states:SendTaskSuccess": {"approve": RETRIED},
-    "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING},
+    "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING, "console": MISSING},
     "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
-    "sqs:SendMessage": {"probe": QUEUE, "reap": QUEUE, "triggers": QUEUE},
+    "sqs:SendMessage": {"check": QUEUE, "probe": QUEUE, "reap": QUEUE, "triggers": QUEUE},
     "states:StartExecution": {"triggers": CLOCK},
+    "ecr:BatchGetImage": {"check": "the sample's images are in another registry"},
+    "servicequotas:GetAWSDefaultServiceQuota": {"check": "the engine's account has a value of its own"},
 }
 
 
@@ -58,8 +60,10 @@ def played(whole: Stage) -> Stage:
     whole.decide(incident, "failback")
     assert whole.ended(incident)["end"] == "Succeeded"
     whole.aws("lambda").invoke(FunctionName="relight-probe", Payload=b'{"app": "sample"}')
+    whole.aws("lambda").invoke(FunctionName="relight-check", Payload=b'{"app": "sample"}')
     with whole.signed_in() as console:
         console.runs("")
+        console.readiness("sample")
     orphan = whole.start(mode="drill")
     whole.in_phase(orphan, "Restore")
     (lost,) = whole.until(lambda: whole.runners(orphan), "there is a runner")

@@ -55,11 +55,12 @@ async def serve(options: argparse.Namespace) -> None:
     from ministack.app import app
 
     from relight.local.aws import bridge
-    from relight.local.aws.bridge import alarms, code, compute, permissions
+    from relight.local.aws.bridge import alarms, code, compute, permissions, quotas
     from relight.local.aws.fleet import Fleet
 
     bridge.install()
     code.keep_in = options.state.resolve() / "code"
+    quotas.path = options.state / "vcpu-quota"
     permissions.record_to = options.state / "calls.jsonl"
     facts = {"endpoint": f"http://127.0.0.1:{options.port}", "boot_seconds": options.boot_seconds}
     facts["connection_megabytes"] = options.connection_megabytes

@@ -17,7 +17,7 @@ from relight.errors import EngineMismatch
 
 WRITTEN_FOR = "1.5.33"
 AREAS: tuple[str, ...] = ("code", "functions", "workflow", "tokens", "alarms", "events")
-AREAS += ("launching", "offerings", "compute", "tables", "permissions")
+AREAS += ("launching", "offerings", "quotas", "compute", "tables", "permissions", "simulation")
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,7 +63,7 @@ class Addition:
     module: str
     name: str
     key: str
-    value: Callable[..., Any]
+    value: Any
 
 
 Target = Patch | Rewrite | Use | Addition

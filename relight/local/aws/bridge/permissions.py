@@ -40,7 +40,24 @@ def keep_parameters(
     if service == "ssm" and b'"Path"' in (body or b""):  # GetParametersByPath is about the path, not about everything
         region, account = rest
         return f"arn:aws:ssm:{region}:{account}:parameter{json.loads(body)['Path'].rstrip('/')}"
-    return str(original(service, method, path, headers, body, params, *rest))
+    if service == "iam" and params.get("PolicySourceArn"):  # a simulation is about the role that it simulates
+        return str(params["PolicySourceArn"][0])
+    found = str(original(service, method, path, headers, body, params, *rest))
+    if service == "events":  # AWS leaves the default bus out of a rule's ARN
+        return found.replace(":rule/default/", ":rule/")
+    return _from_body(service, body, *rest) if found == "*" and service in BODIES else found
+
+
+BODIES = {  # what MiniStack finds no resource in: the fields that name it, and how
+    "servicequotas": "arn:aws:servicequotas:{region}:{account}:{ServiceCode}/{QuotaCode}",
+}
+
+
+def _from_body(service: str, body: bytes, region: str, account: str) -> str:
+    try:
+        return BODIES[service].format(region=region, account=account, **json.loads(body or b"{}"))
+    except (KeyError, ValueError):
+        return "*"
 
 
 @patch("core.iam_evaluator", "enforce", "access_key_id iam_action service region resource_arn service_context")

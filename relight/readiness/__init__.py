@@ -1,0 +1,1 @@
+"""Whether a recovery would work now, told without a run: ``checks.evaluate`` judges ``facts`` that others read."""

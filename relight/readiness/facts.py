@@ -1,0 +1,163 @@
+"""What the checks judge: readings of the account and of the backup, each either a value or why it could not be read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from relight.config import App
+from relight.recovery.context import BackupFacts
+from relight.recovery.forecast import Finding as Foreseen
+from relight.recovery.ledger import INCOMPLETE
+from relight.recovery.plan import PlanBundle
+from relight.recovery.room import Wanted, wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """``why``: in words for a person, with the fix where one is known."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One action on one resource, as simulated for the role that needs it. ``decision``: ``allowed``, or another word."""
+
+    role: str
+    phase: str
+    action: str
+    resource: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """vCPUs of running On-Demand Standard instances: what the account may have, and what runs."""
+
+    limit: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """``zones``: the zone of each of the runner's subnets. ``pairs``: (instance type, zone) that EC2 offers."""
+
+    zones: tuple[str, ...]
+    pairs: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """An artifact that the launch template names; ``found``: the sha256 of what lies there, None: nothing does."""
+
+    name: str
+    uri: str
+    sha256: str
+    found: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """The backup that an incident would take now. ``broken``: why there is none. ``bytes``: unpacked; None: not recorded.
+
+    ``committed_at``: S3's own time of its metadata.json, beside the time that its writer gave it (``created_at``).
+    """
+
+    uri: str = ""
+    backup_id: str = ""
+    created_at: datetime | None = None
+    committed_at: datetime | None = None
+    bytes: int | None = None
+    files: int | None = None
+    passed_over: tuple[str, ...] = ()
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The plan of an incident now. ``broken``: why there is none. ``unfit``: objects that would not be restored.
+
+    ``wanted``: what wants room on the runner's disk.
+    """
+
+    objects: int = 0
+    unfit: tuple[str, ...] = ()
+    foreseen: tuple[Foreseen, ...] = ()
+    images: tuple[str, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    broken: str = ""
+
+    @classmethod
+    def of(cls, bundle: PlanBundle, backup: BackupFacts) -> "Planned":
+        rows = zip(bundle.objects, bundle.forecast.told, strict=True)
+        return cls(
+            objects=len(bundle.objects),
+            unfit=tuple(f"{item.identity}: {told.because or item.reason}" for item, told in rows if told.fate in INCOMPLETE),
+            foreseen=bundle.forecast.findings,
+            wanted=tuple(wanted(bundle.objects, backup)),
+            images=tuple(sorted({row["ref"] for row in bundle.document["images"]})),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """``there``: None where its registry cannot be asked. ``architectures``: None where nobody says."""
+
+    ref: str
+    there: bool | None
+    architectures: frozenset[str] | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drills:
+    """``passed_at``: when the last drill that passed began."""
+
+    passed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """``armed``: None where it is not deployed."""
+
+    name: str
+    armed: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribers:
+    confirmed: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Who has the app's lease; ``run_id`` empty: nobody."""
+
+    run_id: str = ""
+    mode: str = ""
+    promoted: bool = False
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """``ladder``: the runner's instance types, best first. ``disk_gib``: of the launch template. ``skew``: seconds that this
+    clock is ahead of S3's."""
+
+    app: App
+    at: datetime
+    ladder: tuple[str, ...]
+    rights: tuple[Right, ...] | Unread
+    quota: Quota | Unread
+    offered: Offered | Unread
+    pinned: tuple[Pinned, ...] | Unread
+    disk_gib: int | Unread
+    backup: Backup | Unread
+    planned: Planned | Unread
+    images: tuple[Image, ...] | Unread
+    lease: Held | Unread
+    drills: Drills | Unread
+    triggers: tuple[Trigger, ...] | Unread
+    subscribers: Subscribers | Unread
+    dead_letters: int | Unread
+    skew: float | Unread
