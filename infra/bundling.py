@@ -24,7 +24,18 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".relight" / "bundles"
 KEPT = 4  # versions of a bundle that stay in the cache
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
-SERVICES = {"dynamodb", "ec2", "kms", "s3", "sns", "ssm", "stepfunctions", "sts"}  # other SDK models stay out
+SERVICES = {
+    "backup",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "kms",
+    "s3",
+    "sns",
+    "ssm",
+    "stepfunctions",
+    "sts",
+}  # other SDK models stay out
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,12 @@ SPECS: dict[str, Spec] = {
         memory=1024,
         timeout=120,
     ),
-    "probe": Spec(does="measures each app's health, each minute", settings=("name",), scheduled=True),
+    "probe": Spec(does="measures each app's health, each minute", settings=("name", "table"), scheduled=True),
+    "arrive": Spec(
+        does="makes runs of alarms and schedules, each cause one run",
+        settings=("name", "table", "state_machine", "topic"),
+        scheduled=True,
+    ),
     "console": Spec(does="answers the console API", settings=("name", "table", "state_machine"), timeout=29),
     "reap": Spec(
         does="ends runners that outlived their expiry, by tag alone", settings=("name",), timeout=120, scheduled=True

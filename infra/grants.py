@@ -1,13 +1,14 @@
 """Who may do what, and why: one table for functions and runner. docs/permissions.md is printed from it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-from relight.config import App, Config
+from infra.arns import arn, asks, buckets, has_backup_age, keys, pointers, state_machine_arn, storage
+from relight.config import Config
 from relight.model import Tag
 
 
@@ -43,69 +44,39 @@ class Resources:
         return list(dict.fromkeys(NAMED[name](self)))
 
 
-def _arn(service: str, rest: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{rest}"
-
-
-def _object(storage: str, key: str) -> str:
-    """As ``relight.adapters.s3.join`` makes the URI: one slash between the two, wherever a person put some."""
-    return f"arn:{Aws.PARTITION}:s3:::{storage.removeprefix('s3://').rstrip('/')}/{key.strip('/')}"
-
-
-def _storage(apps: Iterable[App], key: str) -> list[str]:
-    return [_object(app.storage, key) for app in apps]
-
-
-def _keys(apps: Iterable[App]) -> list[str]:
-    return [app.kms_key for app in apps if app.kms_key]
-
-
-def _has_backup_age(app: App) -> bool:
-    return any(signal.kind == "backup_age" for signal in app.signals)
-
-
-def _pointers(config: Config, part: str) -> list[str]:
-    rows = ((app.storage, row) for app in config.apps for row in getattr(app, part) if row.kind == "pointer")
-    return [_object(storage, row.key) for storage, row in rows]
-
-
-def _buckets(config: Config) -> list[str]:
-    return [f"arn:{Aws.PARTITION}:s3:::{app.storage.removeprefix('s3://').split('/')[0]}" for app in config.apps]
-
-
-def state_machine_arn(config: Config) -> str:
-    """Made from its name: functions and state machine name each other, and CloudFormation allows no circle."""
-    return _arn("states", f"stateMachine:{config.name}-recovery")
-
-
 NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "the table": lambda r: [r.table],
     "receipts": lambda r: [f"{r.evidence}/*"],
     "the evidence bucket": lambda r: [r.evidence],
     "the pinned artifacts": lambda r: list(r.artifacts),
-    "metadata of backups": lambda r: _storage(filter(_has_backup_age, r.config.apps), "backups/*/metadata.json"),
-    "backups": lambda r: _storage(r.config.apps, "backups/*"),
-    "keys of backups": lambda r: _keys(r.config.apps),
-    "keys of backups whose age is a signal": lambda r: _keys(filter(_has_backup_age, r.config.apps)),
-    "storage buckets": lambda r: _buckets(r.config),
-    "signal pointers": lambda r: _pointers(r.config, "signals"),
-    "promote pointers": lambda r: _pointers(r.config, "promote"),
-    "apps' parameters": lambda r: [_arn("ssm", f"parameter/{r.config.name}/apps/*")],
-    "the apps' path": lambda r: [_arn("ssm", f"parameter/{r.config.name}/apps{end}") for end in ("", "/")],
+    "metadata of backups": lambda r: storage(filter(has_backup_age, r.config.apps), "backups/*/metadata.json"),
+    "backups": lambda r: storage(r.config.apps, "backups/*"),
+    "keys of backups": lambda r: keys(r.config.apps),
+    "keys of backups whose age is a signal": lambda r: keys(filter(has_backup_age, r.config.apps)),
+    "storage buckets": lambda r: buckets(r.config),
+    "signal pointers": lambda r: pointers(r.config, "signals"),
+    "promote pointers": lambda r: pointers(r.config, "promote"),
+    "apps' parameters": lambda r: [arn("ssm", f"parameter/{r.config.name}/apps/*")],
+    "the apps' path": lambda r: [arn("ssm", f"parameter/{r.config.name}/apps{end}") for end in ("", "/")],
     "the image parameter": lambda _: [f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}::parameter/aws/service/canonical/*"],
     "the state machine": lambda r: [state_machine_arn(r.config)],
-    "its executions": lambda r: [_arn("states", f"execution:{r.config.name}-recovery:*")],
-    "instances": lambda _: [_arn("ec2", "instance/*")],
-    "instances and volumes": lambda _: [_arn("ec2", "instance/*"), _arn("ec2", "volume/*")],
+    "its executions": lambda r: [arn("states", f"execution:{r.config.name}-recovery:*")],
+    "instances": lambda _: [arn("ec2", "instance/*")],
+    "instances and volumes": lambda _: [arn("ec2", "instance/*"), arn("ec2", "volume/*")],
     "what an instance is made of": lambda r: [
         r.launch_template,
         *r.network,
-        _arn("ec2", "volume/*"),
-        _arn("ec2", "network-interface/*"),
+        arn("ec2", "volume/*"),
+        arn("ec2", "network-interface/*"),
         f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}::image/*",
     ],
     "the runner's role": lambda r: [r.runner_role],
     "the topic": lambda r: [r.topic],
+    "alarms that signals name": lambda r: ["*"] if asks(r.config, "alarm") else [],
+    "metrics that signals name": lambda r: ["*"] if asks(r.config, "metric") else [],
+    "AWS Backup's jobs": lambda r: ["*"] if asks(r.config, "aws_backup") else [],
+    "AWS Health's events in the table": lambda r: [r.table] if asks(r.config, "aws_health") else [],
+    "its own alarms": lambda r: [arn("cloudwatch", f"alarm:{r.config.name}-{app.name}-unhealthy") for app in r.config.apps],
     "the signing key": lambda r: [r.signing_key],
     "everything": lambda _: ["*"],
 }
@@ -141,6 +112,14 @@ FRESHNESS = (
     Grant("s3:GetObject", "signal pointers", "signals: when the app last published"),
     Grant("s3:GetObject", "metadata of backups", "signals: how old the newest backup is"),
     Grant("kms:Decrypt", "keys of backups whose age is a signal", "their metadata, where an app names its kms_key"),
+    Grant(
+        "cloudwatch:DescribeAlarms",
+        "alarms that signals name",
+        "signals: AWS shows composite alarms only to who may see every alarm",
+    ),
+    Grant("cloudwatch:GetMetricStatistics", "metrics that signals name", "signals: CloudWatch has no narrower resource"),
+    Grant("backup:ListBackupJobs", "AWS Backup's jobs", "signals: AWS Backup has no narrower resource"),
+    Grant("dynamodb:Query", "AWS Health's events in the table", "signals: which of its services' events are open"),
 )
 DECRYPT = Grant("kms:Decrypt", "keys of backups", "backups are read, where an app names its kms_key")
 RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tags alone; EC2 has no narrower resource")
@@ -220,6 +199,14 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         ),
     ),
     "probe": (APP, LIST, *FRESHNESS),
+    "arrive": (
+        Grant("dynamodb:GetItem dynamodb:Query", "the table", "whether a run is at it already"),
+        Grant("dynamodb:PutItem dynamodb:UpdateItem", "the table", "whose the incident is, and what each trigger last did"),
+        Grant("states:StartExecution", "the state machine", "an alarm or a schedule asks for a run"),
+        Grant("states:DescribeExecution", "its executions", "a run that was stopped holds up no other"),
+        Grant("cloudwatch:DescribeAlarms", "its own alarms", "the watch: an alarm that stays, and nobody is at it"),
+        Grant("sns:Publish", "the topic", "who decides hears that the app is healthy again"),
+    ),
     "reap": (RUNNERS, TERMINATE),
 }
 
@@ -243,7 +230,3 @@ def statements(grants: tuple[Grant, ...], resources: Resources) -> Iterator[iam.
         if arns := resources.arns(grant.on):
             conditions = CONDITIONS[grant.only](resources)
             yield iam.PolicyStatement(actions=grant.actions.split(), resources=arns, conditions=conditions)
-
-
-def network_arns(subnets: list[str], security_group: str) -> tuple[str, ...]:
-    return (*(_arn("ec2", f"subnet/{one}") for one in subnets), _arn("ec2", f"security-group/{security_group}"))

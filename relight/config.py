@@ -18,6 +18,7 @@ from relight.formats import (
     is_kms_key,
     is_name,
     is_network,
+    is_period,
     is_region,
     is_s3_uri,
     is_sha256,
@@ -56,14 +57,37 @@ class Schedule(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal(Strict):
-    """A health signal. ``pointer``: ``key`` below the app's prefix; ``http``: ``url``; ``backup_age``: the app's RPO."""
+    """A health signal. docs/signals.md says which fields each kind takes, and when it is healthy, unhealthy or unknown."""
 
     name: Name
-    kind: Literal["pointer", "http", "backup_age"]
+    kind: Literal["pointer", "marker", "http", "backup_age", "alarm", "metric", "aws_backup", "aws_health"]
     key: Key | None = None
     url: Url | None = None
     schedule: Schedule | None = None
     timeout: Positive = 5
+    alarm: str | None = None
+    namespace: str | None = None
+    metric: str | None = None
+    dimensions: dict[str, str] = field(default_factory=dict)
+    statistic: Literal["Average", "Maximum", "Minimum", "SampleCount", "Sum"] = "Average"
+    period: Annotated[int, Predicate(is_period)] = 300
+    comparison: Literal["<", "<=", ">", ">="] = ">"
+    threshold: float | None = None
+    resource: str | None = None
+    vault: str | None = None
+    services: tuple[str, ...] = ()
+    regions: tuple[Annotated[str, Predicate(is_region)], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm(Strict):
+    """How many of the last minutely readings decide: ``unhealthy`` ``of`` them fire the alarm; the app counts as recovered
+    once ``recovered`` of the last ``recovered_of`` were healthy."""
+
+    unhealthy: Positive = 2
+    of: Positive = 3
+    recovered: Positive = 5
+    recovered_of: Positive = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +197,7 @@ class App(Strict):
     allow_partial: bool = False
     existing: Literal["fail", "keep", "update"] = "update"
     unhealthy_signals: Positive = 1
+    alarm: Alarm = field(default_factory=Alarm)
     rto: Positive = 1800
     rpo: Positive = 90_000
     approval_window: Positive = 14_400

@@ -76,6 +76,10 @@ class Console:
         """One run with its phases, checks, evidence pointers and approval state. Raises RunNotFound."""
         return dict(self._call("GET", f"/runs/{quote(run_id, safe='')}"))
 
+    def triggers(self, app: str) -> list[dict[str, Any]]:
+        """What each of the app's triggers last did, and what came of it."""
+        return list(self._call("GET", f"/triggers?{urlencode({'app': app})}")["triggers"])
+
     def decide(self, run_id: str, decision: str, body: dict[str, Any]) -> dict[str, Any]:
         """``decision``: approve, reject or failback."""
         return dict(self._call("POST", f"/runs/{quote(run_id, safe='')}/{decision}", body))

@@ -47,6 +47,7 @@ COMMANDS: tuple[Callable[..., int | None] | typer.Typer, ...] = (
     evidence.group,
     triggers.arm,
     triggers.disarm,
+    triggers.triggers,
 )
 
 for command in COMMANDS:
