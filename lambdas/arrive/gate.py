@@ -85,7 +85,7 @@ class Gate:
         other = self.arrivals.claim_incident(app, run_id, now)
         if other is None:
             return None
-        if now - other.claimed_at < STARTING or not self._over(other.run_id):
+        if not self._over(other.run_id, missing=now - other.claimed_at >= STARTING):
             return other.run_id
         lost = self.arrivals.claim_incident(app, run_id, now, instead_of=other.run_id)
         return lost.run_id if lost else None
@@ -150,11 +150,12 @@ class Gate:
             return None
         return lease if lease.held or lease.promoted or not self._over(lease.run_id) else None
 
-    def _over(self, run_id: str) -> bool:
+    def _over(self, run_id: str, missing: bool = True) -> bool:
+        """``missing``: the answer for an execution that is not there (yet)."""
         try:
             return self.workflow.describe(f"{self.machine.replace(':stateMachine:', ':execution:')}:{run_id}").over
         except AwsRefused:
-            return True  # there is no such execution
+            return missing
 
 
 Answer = tuple[str, str | None]
