@@ -1,6 +1,6 @@
 """A month of an app's life in virtual time: the real readers, judge and gate in a world of the test's own.
 
-The model of AWS: a probe a minute, CloudWatch's N of M with a transition told once, EventBridge that delivers late and twice,
+AWS: a probe a minute, CloudWatch's N of M with a transition told once, EventBridge that delivers late and twice,
 Step Functions that takes a name once, the app's lease, and Scheduler's watch every five minutes.
 """
 
@@ -52,6 +52,8 @@ class World:
     seed: int
     outages: list[Outage]
     flaps: set[int] = field(default_factory=set)  # single minutes in which the site does not answer
+    blips: set[int] = field(default_factory=set)  # where two of them follow: enough for the alarm, and over when one looks
+    gasps: set[int] = field(default_factory=set)  # minutes in which it does, in the middle of an outage
     broken: dict[int, str] = field(default_factory=dict)  # minutes in which S3 answers an error, or half a pointer
     late: dict[int, int] = field(default_factory=dict)  # by the day: minutes a publication is late
     skew: int = 0  # seconds by which the app's clock is ahead
@@ -65,7 +67,8 @@ class World:
         return any(one.start <= minute < one.start + one.minutes for one in self.outages)
 
     def status(self, url: str, timeout: float) -> int:
-        if self.down(self.minute) or self.minute in self.flaps:
+        bad = self.minute in self.flaps or {self.minute, self.minute - 1} & self.blips
+        if bad or (self.down(self.minute) and self.minute not in self.gasps):
             raise ServiceUnavailable("GET: no answer")
         return 200
 
@@ -145,7 +148,7 @@ class Life:
     records: Records = field(default_factory=Records)
     machine: Machine = field(default_factory=Machine)
     recoveries: list[tuple[str, int]] = field(default_factory=list)
-    looked: list[str] = field(default_factory=list)
+    looked: list[tuple[str, int]] = field(default_factory=list)
     waiting: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     takes: int = 25  # minutes until a run that recovered hands back, after its outage
 
@@ -167,11 +170,11 @@ class Life:
         return self
 
     def _tell(self, chance: random.Random, minute: int, state: AlarmState) -> None:
-        """At least once: mostly at once, sometimes late, sometimes twice, sometimes not until hours later."""
+        """At least once: mostly soon, sometimes twice, sometimes not until hours later."""
         when = state.since.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
         detail = {"alarmName": "relight-shop-unhealthy", "state": {"value": state.state, "reason": "", "timestamp": when}}
         event = {"source": "aws.cloudwatch", "detail": detail}
-        first = chance.choice([0, 0, 0, 1, 3, 150])
+        first = chance.choice([1, 1, 1, 2, 3, 150])
         self.waiting.append((minute + first, event))
         if chance.random() < 0.4:
             self.waiting.append((minute + first + chance.choice([0, 1, 40, 300]), dict(event)))
@@ -193,7 +196,7 @@ class Life:
         _, state, _ = health.look(APP, self.world, lambda: self.world.now)  # type: ignore[arg-type]
         self.records.records[run_id] = {"run": run, "outcome": None}
         if state == Health.HEALTHY:
-            self.looked.append(run_id)
+            self.looked.append((run_id, self.world.minute))
             self.records.records[run_id]["outcome"] = Outcome.HEALTHY.value
             self.machine.over.add(run_id)
             return

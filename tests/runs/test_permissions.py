@@ -20,7 +20,6 @@ RECORDS = "every phase may read the run's records with one grant"
 MISSING = "without it S3 answers 403, not 404, for a pointer that is not there"
 AMI = "EC2 reads the image's parameter with the caller's rights; the engine reads it itself"
 DELIVERY = "AWS sets up the state machine's log delivery with it; the engine has none"
-CLOCK = "the drill's schedule is disarmed here; the alarm's rule starts the run in the demo's test"
 RETRIED = "only a decision that was taken while Approve was being retried is delivered so"
 KEPT = "production that its Serve could not speak for is kept by Teardown; no run here breaks Serve"
 QUEUE = "Lambda sends there what it gave up on; nothing fails so often here"
@@ -42,8 +41,7 @@ UNUSED: dict[str, dict[str, str]] = {
     "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING},
     "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
-    "sqs:SendMessage": {"probe": QUEUE, "reap": QUEUE, "triggers": QUEUE},
-    "states:StartExecution": {"triggers": CLOCK},
+    "sqs:SendMessage": {"probe": QUEUE, "reap": QUEUE, "triggers": QUEUE, "arrive": QUEUE},
 }
 
 
