@@ -132,9 +132,13 @@ class Gate:
         run_id = arrival.run_id(mode)
         request = RunRequest(app=arrival.app, mode=mode, reason=arrival.reason, initiator=arrival.cause)
         try:
-            self.workflow.start(run_id, request)
+            arn = self.workflow.start(run_id, request)
         except Conflict:  # the name is the cause's: what was told of it the first time counts
             return f"run {run_id} was started for it before", run_id
+        if self.table.run(run_id) is None:  # on record at once, so that whoever hears of it can follow it
+            about = {name: getattr(request, name) for name in RunRequest.__dataclass_fields__}
+            at = timestamp(self.clock())
+            self.table.note_run(Run(**about, run_id=run_id, started_at=at, execution_arn=arn))
         return f"started run {run_id}", run_id
 
     def _late(self, arrival: Arrival) -> "Answer | None":

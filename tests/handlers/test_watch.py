@@ -8,7 +8,8 @@ import pytest
 from relight.adapters.arrivals import Arrivals
 from relight.adapters.signals import AlarmState
 from relight.adapters.table import Approval
-from relight.model import Run, decode, timestamp
+from relight.adapters.workflow import Workflow
+from relight.model import Run, RunRequest, decode, timestamp
 from tests.handlers.conftest import World, run
 from tests.handlers.door import NAMED, NOW, Door, alarm, due
 
@@ -129,6 +130,12 @@ def test_the_function_itself_starts_the_execution(world: World, monkeypatch: pyt
     from lambdas.arrive.handler import handler
 
     started: list[str] = []
-    monkeypatch.setattr("relight.adapters.workflow.Workflow.start", lambda self, run_id, request: started.append(run_id))
+
+    def start(self: Workflow, run_id: str, request: RunRequest) -> str:
+        started.append(run_id)
+        return f"arn:{run_id}"
+
+    monkeypatch.setattr(Workflow, "start", start)
     assert handler(alarm(), None)["said"] == f"started run {NAMED}"
     assert started == [NAMED]
+    assert (world.table.run(NAMED) or {})["run"]["execution_arn"] == f"arn:{NAMED}"

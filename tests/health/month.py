@@ -19,7 +19,7 @@ from relight.adapters.signals import AlarmState
 from relight.adapters.table import Lease
 from relight.config import App, Schedule, Signal, Validator
 from relight.errors import AccessDenied, ServiceUnavailable
-from relight.model import Health, Mode, Outcome, RunRequest, encode, timestamp
+from relight.model import Health, Mode, Outcome, Run, RunRequest, encode, timestamp
 from tests.handlers.door import MACHINE, Machine, Told
 
 START = datetime(2026, 10, 10, tzinfo=UTC)  # Berlin's clocks go back on the 25th
@@ -138,6 +138,9 @@ class Records:
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         return self.records.get(run_id)
+
+    def note_run(self, run: Run) -> None:
+        self.records[run.run_id] = {"run": encode(run), "outcome": None}
 
 
 @dataclass

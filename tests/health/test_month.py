@@ -48,7 +48,8 @@ def eventful(seed: int, days: int, outages: int) -> World:
     gasps = {one.start + 60 + n for one in hit if one.minutes > 100 for n in range(4)}
     broken = {minute: chance.choice(["denied", "busy", "half"]) for minute in chance.sample(minutes, days * 20)}
     broken |= dict.fromkeys(range(1200, 1320), "denied")  # for two hours nobody may read the bucket
-    broken = {minute: how for minute, how in broken.items() if not {minute, minute - 1, minute - 2, minute - 3} & blips}
+    # A blip and a bucket that nobody may read as one looks again: that goes on to a person, by design.
+    broken = {minute: how for minute, how in broken.items() if not blips & set(range(minute - 9, minute + 1))}
     late = {day: chance.choice([0, 0, 10, 20]) for day in range(days)}
     return World(seed, hit, flaps, blips, gasps, broken, late, skew=chance.choice([0, 120, -120]))
 
