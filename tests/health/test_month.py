@@ -43,7 +43,7 @@ def eventful(seed: int, days: int, outages: int) -> World:
     minutes = range(days * 1440)
     around = {minute for one in hit for minute in range(one.start - 9, one.start + one.minutes + 9)}
     odd = [minute for minute in sorted(chance.sample(minutes, days * 6)) if minute not in around]
-    odd = [minute for before, minute in pairwise([-99, *odd]) if minute - before > 9]
+    odd = [minute for before, minute in pairwise([-99, *odd]) if minute - before > HOUR]
     flaps, blips = set(odd[::2]), set(odd[1::2])
     gasps = {one.start + 60 + n for one in hit if one.minutes > 100 for n in range(4)}
     broken = {minute: chance.choice(["denied", "busy", "half"]) for minute in chance.sample(minutes, days * 20)}
