@@ -81,8 +81,7 @@ class Signal(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm(Strict):
-    """How many of the last minutely readings decide: ``unhealthy`` ``of`` them fire the alarm; the app counts as recovered
-    once ``recovered`` of the last ``recovered_of`` were healthy."""
+    """Minutely readings: ``unhealthy`` of the last ``of`` fire; healthy in ``recovered`` of ``recovered_of``, it is well."""
 
     unhealthy: Positive = 2
     of: Positive = 3
@@ -245,8 +244,7 @@ class Config(Strict):
     notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
 
     def app(self, name: str) -> App:
-        for app in self.apps:
-            if app.name == name:
-                return app
-        known = ", ".join(app.name for app in self.apps)
-        raise UnknownApp(f"app {name!r}", "is not in relight.toml", f"known apps: {known}")
+        if found := next((app for app in self.apps if app.name == name), None):
+            return found
+        known = f"known apps: {', '.join(app.name for app in self.apps)}"
+        raise UnknownApp(f"app {name!r}", "is not in relight.toml", known)

@@ -69,7 +69,7 @@ def switched(session: Session, app: str | None, armed: bool) -> None:
 
 
 def triggers(session: Session, app: AppOption = None) -> None:
-    """Shows what may start runs by itself: whether it is armed, what it last did, when it is due next.
+    """Shows what may start runs by itself, and what it last did.
 
     \b
     Examples:
