@@ -46,7 +46,12 @@ SPECS: dict[str, Spec] = {
         memory=1024,
         timeout=120,
     ),
-    "probe": Spec(does="measures each app's health, each minute", settings=("name",), scheduled=True),
+    "probe": Spec(does="measures each app's health, each minute", settings=("name", "table"), scheduled=True),
+    "arrive": Spec(
+        does="makes runs of alarms and schedules, each cause one run",
+        settings=("name", "table", "state_machine", "topic"),
+        scheduled=True,
+    ),
     "check": Spec(
         does="tells whether a recovery would work now, without one",
         settings=(*RECORD, "topic", "launch_template", "subnets", "instance_types"),

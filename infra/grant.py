@@ -6,6 +6,8 @@ from typing import Any
 
 from aws_cdk import Aws
 
+from infra.arns import arn
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -15,10 +17,6 @@ class Grant:
     on: str
     why: str
     only: str = ""
-
-
-def arn(service: str, rest: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{rest}"
 
 
 CHECKED: dict[str, Callable[[Any], list[str]]] = {

@@ -1,120 +1,11 @@
 """Who may do what, and why: one table for functions and runner. docs/permissions.md is printed from it."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-from infra.grant import CHECK, CHECKED, Grant
-from infra.grant import arn as _arn
-from relight.config import App, Config
-from relight.model import Tag
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """ARNs behind the names that grants use; empty where a stack has none of the kind."""
-
-    config: Config
-    table: str = ""
-    evidence: str = ""
-    artifacts: tuple[str, ...] = ()
-    launch_template: str = ""
-    network: tuple[str, ...] = ()
-    runner_role: str = ""
-    topic: str = ""
-    signing_key: str = ""
-
-    def arns(self, name: str) -> list[str]:
-        """Without repetition, in the order of the configuration: an order by digest would change with every bundle.
-
-        An app without pointers has no resource, and so no statement.
-        """
-        return list(dict.fromkeys(NAMED[name](self)))
-
-
-def _object(storage: str, key: str) -> str:
-    """As ``relight.adapters.s3.join`` makes the URI: one slash between the two, wherever a person put some."""
-    return f"arn:{Aws.PARTITION}:s3:::{storage.removeprefix('s3://').rstrip('/')}/{key.strip('/')}"
-
-
-def _storage(apps: Iterable[App], key: str) -> list[str]:
-    return [_object(app.storage, key) for app in apps]
-
-
-def _keys(apps: Iterable[App]) -> list[str]:
-    return [app.kms_key for app in apps if app.kms_key]
-
-
-def _has_backup_age(app: App) -> bool:
-    return any(signal.kind == "backup_age" for signal in app.signals)
-
-
-def _pointers(config: Config, part: str) -> list[str]:
-    rows = ((app.storage, row) for app in config.apps for row in getattr(app, part) if row.kind == "pointer")
-    return [_object(storage, row.key) for storage, row in rows]
-
-
-def _buckets(config: Config) -> list[str]:
-    return [f"arn:{Aws.PARTITION}:s3:::{app.storage.removeprefix('s3://').split('/')[0]}" for app in config.apps]
-
-
-def state_machine_arn(config: Config) -> str:
-    """Made from its name: functions and state machine name each other, and CloudFormation allows no circle."""
-    return _arn("states", f"stateMachine:{config.name}-recovery")
-
-
-NAMED: dict[str, Callable[[Resources], list[str]]] = {
-    "the table": lambda r: [r.table],
-    "receipts": lambda r: [f"{r.evidence}/*"],
-    "the evidence bucket": lambda r: [r.evidence],
-    "the pinned artifacts": lambda r: list(r.artifacts),
-    "metadata of backups": lambda r: _storage(filter(_has_backup_age, r.config.apps), "backups/*/metadata.json"),
-    "backups": lambda r: _storage(r.config.apps, "backups/*"),
-    "keys of backups": lambda r: _keys(r.config.apps),
-    "keys of backups whose age is a signal": lambda r: _keys(filter(_has_backup_age, r.config.apps)),
-    "apps' data keys": lambda r: [key for app in r.config.apps if app.encryption for key in app.encryption.readable],
-    "storage buckets": lambda r: _buckets(r.config),
-    "signal pointers": lambda r: _pointers(r.config, "signals"),
-    "promote pointers": lambda r: _pointers(r.config, "promote"),
-    "apps' parameters": lambda r: [_arn("ssm", f"parameter/{r.config.name}/apps/*")],
-    "the apps' path": lambda r: [_arn("ssm", f"parameter/{r.config.name}/apps{end}") for end in ("", "/")],
-    "the image parameter": lambda _: [f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}::parameter/aws/service/canonical/*"],
-    "the state machine": lambda r: [state_machine_arn(r.config)],
-    "its executions": lambda r: [_arn("states", f"execution:{r.config.name}-recovery:*")],
-    "instances": lambda _: [_arn("ec2", "instance/*")],
-    "instances and volumes": lambda _: [_arn("ec2", "instance/*"), _arn("ec2", "volume/*")],
-    "what an instance is made of": lambda r: [
-        r.launch_template,
-        *r.network,
-        _arn("ec2", "volume/*"),
-        _arn("ec2", "network-interface/*"),
-        f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}::image/*",
-    ],
-    "the runner's role": lambda r: [r.runner_role],
-    "the topic": lambda r: [r.topic],
-    "the signing key": lambda r: [r.signing_key],
-    **CHECKED,
-    "everything": lambda _: ["*"],
-}
-
-Condition = dict[str, dict[str, Any]]
-CONDITIONS: dict[str, Callable[[Resources], Condition]] = {
-    "": lambda _: {},
-    "it is one of our runners": lambda r: {"StringEquals": {f"aws:ResourceTag/{Tag.NAME}": r.config.name}},
-    "it is tagged as one of our runners and made from our launch template": lambda r: {
-        "StringEquals": {f"aws:RequestTag/{Tag.NAME}": r.config.name},
-        "ArnEquals": {"ec2:LaunchTemplate": r.launch_template},
-    },
-    "it is being launched": lambda _: {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
-    "it is passed to EC2": lambda _: {"StringEquals": {"iam:PassedToService": f"ec2.{Aws.URL_SUFFIX}"}},
-    "it opens a backup of a sealed app": lambda r: {
-        "StringEquals": {"kms:EncryptionContext:app": [app.name for app in r.config.apps if app.encryption]}
-    },
-    "the partition is its own": lambda _: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}},
-}
+from infra.grant import CHECK, Grant
+from infra.resources import CONDITIONS, Resources
 
 NO_NARROWER = "AWS knows no narrower resource, the task's token is what narrows it"
 
@@ -134,6 +25,14 @@ FRESHNESS = (
     Grant("s3:GetObject", "signal pointers", "signals: when the app last published"),
     Grant("s3:GetObject", "metadata of backups", "signals: how old the newest backup is"),
     Grant("kms:Decrypt", "keys of backups whose age is a signal", "their metadata, where an app names its kms_key"),
+    Grant(
+        "cloudwatch:DescribeAlarms",
+        "alarms that signals name",
+        "signals: AWS shows composite alarms only to who may see every alarm",
+    ),
+    Grant("cloudwatch:GetMetricStatistics", "metrics that signals name", "signals: CloudWatch has no narrower resource"),
+    Grant("backup:ListBackupJobs", "AWS Backup's jobs", "signals: AWS Backup has no narrower resource"),
+    Grant("dynamodb:Query", "AWS Health's events in the table", "signals: which of its services' events are open"),
 )
 DECRYPT = Grant("kms:Decrypt", "keys of backups", "backups are read, where an app names its kms_key")
 OPEN = Grant("kms:Decrypt", "apps' data keys", "the data key of a sealed backup", "it opens a backup of a sealed app")
@@ -218,6 +117,14 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
     ),
     "check": (APP, LIST, *CHECK),
     "probe": (APP, LIST, *FRESHNESS),
+    "arrive": (
+        Grant("dynamodb:GetItem dynamodb:Query", "the table", "whether a run is at it already"),
+        Grant("dynamodb:PutItem dynamodb:UpdateItem", "the table", "whose the incident is, and what each trigger last did"),
+        Grant("states:StartExecution", "the state machine", "an alarm or a schedule asks for a run"),
+        Grant("states:DescribeExecution", "its executions", "a run that was stopped holds up no other"),
+        Grant("cloudwatch:DescribeAlarms", "its own alarms", "the watch: an alarm that stays, and nobody is at it"),
+        Grant("sns:Publish", "the topic", "who decides hears that the app is healthy again"),
+    ),
     "reap": (RUNNERS, TERMINATE),
 }
 
@@ -242,7 +149,3 @@ def statements(grants: tuple[Grant, ...], resources: Resources) -> Iterator[iam.
         if arns := resources.arns(grant.on):
             conditions = CONDITIONS[grant.only](resources)
             yield iam.PolicyStatement(actions=grant.actions.split(), resources=arns, conditions=conditions)
-
-
-def network_arns(subnets: list[str], security_group: str) -> tuple[str, ...]:
-    return (*(_arn("ec2", f"subnet/{one}") for one in subnets), _arn("ec2", f"security-group/{security_group}"))

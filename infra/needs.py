@@ -10,7 +10,8 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.grant import Grant
-from infra.grants import CONDITIONS, FUNCTIONS, Resources
+from infra.grants import FUNCTIONS
+from infra.resources import CONDITIONS, Resources
 from relight.config import Config
 from relight.model import Phase
 

@@ -16,10 +16,12 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from infra import needs
+from infra.arns import network_arns, state_machine_arn
 from infra.definition import definition, substitutions
 from infra.evidence import EvidenceStack
 from infra.functions import SPECS, Spec
-from infra.grants import FUNCTIONS, Resources, network_arns, state_machine_arn, statements
+from infra.grants import FUNCTIONS, statements
+from infra.resources import Resources
 from infra.runner import RunnerStack
 from relight.config import App, Config
 from relight.errors import ConfigInvalid
@@ -31,6 +33,7 @@ ROUTES = (
     ("POST", "/runs"),
     ("GET", "/runs"),
     ("GET", "/runs/{run_id}"),
+    ("GET", "/triggers"),
     ("POST", "/runs/{run_id}/approve"),
     ("POST", "/runs/{run_id}/reject"),
     ("POST", "/runs/{run_id}/failback"),

@@ -22,7 +22,8 @@ test holds the two together. Every function has a role of its own, and so has th
 | check readiness | `lambda:InvokeFunction` on `function:<name>-check` |
 | start runs, fail back | `execute-api:Invoke` on `<api>/*/POST/runs` and `<api>/*/POST/runs/*/failback` |
 | approve, reject | `execute-api:Invoke` on `<api>/*/POST/runs/*/approve` and `<api>/*/POST/runs/*/reject` |
-| arm, disarm | `events:EnableRule`, `events:DisableRule`, `scheduler:GetSchedule`, `scheduler:UpdateSchedule`, |
+| see triggers | `events:DescribeRule`, `scheduler:GetSchedule`, `cloudwatch:DescribeAlarms` |
+| arm, disarm | these, and `events:EnableRule`, `events:DisableRule`, `scheduler:UpdateSchedule`, |
 | | and `iam:PassRole` on the scheduler's role |
 | back up | on the app's bucket `s3:ListBucket`, on its `backups/*` `s3:GetObject` and `s3:PutObject` |
 | resume a backup | also `s3:ListBucketMultipartUploads`, `s3:ListMultipartUploadParts`, `s3:AbortMultipartUpload` |

@@ -12,8 +12,9 @@ from constructs import Construct
 
 from infra import user_data
 from infra.evidence import EvidenceStack
-from infra.grants import RUNNER, Resources, statements
+from infra.grants import RUNNER, statements
 from infra.needs import Needs, needs
+from infra.resources import Resources
 from relight.config import Config, Download, Images
 
 # Resolved at launch: an AMI pinned at deploy time is deregistered long before a cold standby is needed.

@@ -5,46 +5,13 @@ They are plain dataclasses, so that functions and agent read the stored form of 
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
 from relight.errors import UnknownApp
-from relight.formats import (
-    is_cron,
-    is_email,
-    is_instance_type,
-    is_key,
-    is_kms_key,
-    is_name,
-    is_network,
-    is_region,
-    is_s3_uri,
-    is_sha256,
-    is_url,
-    is_x25519,
-    is_zone,
-)
-
-Name = Annotated[str, Predicate(is_name)]
-S3Uri = Annotated[str, Predicate(is_s3_uri)]
-Sha256 = Annotated[str, Predicate(is_sha256)]
-Cron = Annotated[str, Predicate(is_cron)]
-Zone = Annotated[str, Predicate(is_zone)]
-Positive = Annotated[int, Ge(1)]
-Key = Annotated[str, Predicate(is_key)]
-Url = Annotated[str, Predicate(is_url)]
-InstanceType = Annotated[str, Predicate(is_instance_type)]
-Network = Annotated[str, Predicate(is_network)]
-KmsKey = Annotated[str, Predicate(is_kms_key)]
-X25519 = Annotated[str, Predicate(is_x25519)]
-
-
-class Strict:
-    """Unknown fields are refused where a person's file is read."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+from relight.formats import is_email, is_period, is_region
+from relight.values import X25519, Cron, InstanceType, Key, KmsKey, Name, Network, Positive, S3Uri, Sha256, Strict, Url, Zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +25,36 @@ class Schedule(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal(Strict):
-    """A health signal. ``pointer``: ``key`` below the app's prefix; ``http``: ``url``; ``backup_age``: the app's RPO."""
+    """A health signal. docs/signals.md says which fields each kind takes, and when it is healthy, unhealthy or unknown."""
 
     name: Name
-    kind: Literal["pointer", "http", "backup_age"]
+    kind: Literal["pointer", "marker", "http", "backup_age", "alarm", "metric", "aws_backup", "aws_health"]
     key: Key | None = None
     url: Url | None = None
     schedule: Schedule | None = None
     timeout: Positive = 5
+    alarm: str | None = None
+    namespace: str | None = None
+    metric: str | None = None
+    dimensions: dict[str, str] = field(default_factory=dict)
+    statistic: Literal["Average", "Maximum", "Minimum", "SampleCount", "Sum"] = "Average"
+    period: Annotated[int, Predicate(is_period)] = 300
+    comparison: Literal["<", "<=", ">", ">="] = ">"
+    threshold: float | None = None
+    resource: str | None = None
+    vault: str | None = None
+    services: tuple[str, ...] = ()
+    regions: tuple[Annotated[str, Predicate(is_region)], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm(Strict):
+    """Minutely readings: ``unhealthy`` of the last ``of`` fire; healthy in ``recovered`` of ``recovered_of``, it is well."""
+
+    unhealthy: Positive = 2
+    of: Positive = 3
+    recovered: Positive = 5
+    recovered_of: Positive = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +181,7 @@ class App(Strict):
     allow_partial: bool = False
     existing: Literal["fail", "keep", "update"] = "update"
     unhealthy_signals: Positive = 1
+    alarm: Alarm = field(default_factory=Alarm)
     rto: Positive = 1800
     rpo: Positive = 90_000
     approval_window: Positive = 14_400
@@ -239,8 +229,7 @@ class Config(Strict):
     notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
 
     def app(self, name: str) -> App:
-        for app in self.apps:
-            if app.name == name:
-                return app
-        known = ", ".join(app.name for app in self.apps)
-        raise UnknownApp(f"app {name!r}", "is not in relight.toml", f"known apps: {known}")
+        if found := next((app for app in self.apps if app.name == name), None):
+            return found
+        known = f"known apps: {', '.join(app.name for app in self.apps)}"
+        raise UnknownApp(f"app {name!r}", "is not in relight.toml", known)

@@ -28,9 +28,12 @@ def is_sha256(value: str) -> bool:
 
 def is_cron(value: str) -> bool:
     """must be a five-field cron expression such as "0 3 * * *\""""
-    from croniter import croniter  # only where a person's file is read
+    from croniter import CroniterError, croniter  # only where a person's file is read
 
-    return len(value.split()) == 5 and croniter.is_valid(value)
+    try:
+        return len(value.split()) == 5 and bool(croniter(value).get_next())  # the 30th of February never comes
+    except CroniterError:
+        return False
 
 
 def is_zone(value: str) -> bool:
@@ -48,6 +51,11 @@ def is_key(value: str) -> bool:
 def is_kms_key(value: str) -> bool:
     """must be the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/..., not of an alias"""
     return re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value) is not None
+
+
+def is_period(value: int) -> bool:
+    """must be 60, or a multiple of it: CloudWatch keeps no shorter period of an ordinary metric"""
+    return value >= 60 and value % 60 == 0
 
 
 def is_url(value: str) -> bool:

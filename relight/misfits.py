@@ -19,7 +19,12 @@ KINDS: dict[str, dict[str, Fields]] = {
     "signals": {
         "pointer": Fields(("key", "schedule"), ("timeout",)),
         "http": Fields(("url",), ("timeout",)),
-        "backup_age": Fields((), ("timeout",)),
+        "marker": Fields(("key", "schedule"), ("timeout",)),
+        "backup_age": Fields((), ("schedule", "timeout")),
+        "alarm": Fields(("alarm",)),
+        "metric": Fields(("namespace", "metric", "threshold"), ("dimensions", "statistic", "period", "comparison")),
+        "aws_backup": Fields((), ("resource", "vault", "schedule")),
+        "aws_health": Fields(("services",), ("regions",)),
     },
     "validators": {
         "ready": Fields(),
@@ -44,6 +49,7 @@ def misfits(raw: Row) -> Iterator[str]:
         for j, row in enumerate(hooks or []):
             yield from (f"apps[{i}].hooks[{j}]{fault}" for fault in _image(row if isinstance(row, dict) else {}, app))
     yield from (f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i])
+    yield from (f"apps[{i}].{fault}" for i, app in enumerate(apps) for fault in _deciding(app, raw.get("name", "relight")))
     for i, app in enumerate(apps):
         kept = app.get("retention")
         if isinstance(kept, dict) and "lock_days" in kept and "lock" not in kept:
@@ -65,6 +71,24 @@ def _faults(row: Row, fields: Fields, app: Row) -> Iterator[str]:
     yield from _image(row, app)
     if kind == "sql":
         yield from _sql(row)
+    if kind == "aws_backup" and not {"resource", "vault"} & set(row):
+        yield ": kind 'aws_backup' needs resource (an ARN), vault (a name), or both"
+    if kind == "aws_health" and row.get("services") == []:
+        yield ".services: must not be empty"
+
+
+def _deciding(app: Row, deployment: object) -> Iterator[str]:
+    """Readings that could never be enough, and Relight's own alarm as its own cause: once fired it would never be over."""
+    alarm = app.get("alarm") if isinstance(app.get("alarm"), dict) else {}
+    for some, of, usual in (("unhealthy", "of", (2, 3)), ("recovered", "recovered_of", (5, 5))):
+        n, m = ((alarm or {}).get(name, default) for name, default in zip((some, of), usual, strict=True))
+        if isinstance(n, int) and isinstance(m, int) and n > m:
+            yield f"alarm.{some}: {n} of {m} readings can never be; give {of} = {n} or more"
+    signals = app.get("signals") if isinstance(app.get("signals"), list) else []
+    for j, row in enumerate(signals or []):
+        named = str(row.get("alarm", "")) if isinstance(row, dict) else ""
+        if named.startswith(f"{deployment}-{app.get('name')}-"):
+            yield f"signals[{j}].alarm: {named!r} is Relight's own alarm of this app; name the cause, not what it causes"
 
 
 def _image(row: Row, app: Row) -> Iterator[str]:

@@ -144,7 +144,7 @@ def ended(desk: Desk, run: Run, record: dict[str, Any]) -> dict[str, Any]:
 
 def _head(record: dict[str, Any]) -> dict[str, Any]:
     run = record["run"]
-    shown = {name: record.get(name) for name in ("phase", "outcome", "summary")}
+    shown = {name: record.get(name) for name in ("phase", "outcome", "summary", "recovered_at")}
     return {"run_id": run["run_id"], "started_at": run["started_at"], "status": record.get("status", "running"), **shown}
 
 

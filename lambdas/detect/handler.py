@@ -18,8 +18,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
 
 def detect(now: Step) -> Detection:
     app = parameters.app(now.run.app)
-    readings = health.read(app, now.store, datetime.now(UTC))
-    state, said = health.judge(app, readings)
+    readings, state, said = health.look(app, now.store, lambda: datetime.now(UTC))
     insists = insistence(now.run)
     proceed = state != Health.HEALTHY or insists is not None
     reason = f"{said}; {insists}" if insists else said if proceed else f"{said}: healthy, nothing to do"

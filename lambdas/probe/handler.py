@@ -28,7 +28,12 @@ def probe(app: App) -> str:
     """The app's health. Unknown is not unhealthy: it has a metric of its own."""
     readings = health.read(app, S3(), datetime.now(UTC))
     state, said = health.judge(app, readings)
-    for name, value in (("Unhealthy", state == Health.UNHEALTHY), ("Unknown", state == Health.UNKNOWN), ("Probed", True)):
-        emit(name, int(value), app=app.name)
+    said_of = {"Unhealthy": Health.UNHEALTHY, "Unknown": Health.UNKNOWN, "Healthy": Health.HEALTHY}
+    for name, health_ in said_of.items():
+        emit(name, int(state == health_), app=app.name)
+    for one in readings:
+        if one.health != Health.UNKNOWN:  # a gap in the graph
+            emit("SignalHealthy", int(one.health == Health.HEALTHY), app=app.name, signal=one.signal)
+    emit("Probed", 1, app=app.name)
     log.info("probed", extra={"app": app.name, "health": state.value, "reason": said, "readings": encode(readings)})
     return state.value

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from relight.adapters.aws import client
 from relight.adapters.calls import Refused, call
@@ -31,7 +32,8 @@ def look(ref: str) -> Found:
         return Found(there=None, why=f"registry {registry} is not asked: only Amazon ECR is, for a reference by digest")
     if found["region"] != client("ecr").meta.region_name:
         return Found(there=None, why=f"its registry is in {found['region']}, another region than this one")
-    asked = {"registryId": found["account"], "repositoryName": found["name"], "imageIds": [{"imageDigest": found["digest"]}]}
+    image = {"imageDigest": found["digest"]}
+    asked: dict[str, Any] = {"registryId": found["account"], "repositoryName": found["name"], "imageIds": [image]}
     try:
         media = [*INDEXES, *SINGLE]
         answer = call("ecr", "batch_get_image", {"RepositoryNotFoundException"}, **asked, acceptedMediaTypes=media)

@@ -48,6 +48,7 @@ COMMANDS: tuple[Callable[..., int | None] | typer.Typer, ...] = (
     readiness.check,
     triggers.arm,
     triggers.disarm,
+    triggers.triggers,
 )
 
 for command in COMMANDS:

@@ -85,6 +85,8 @@ def outcome_of(view: View, row: PhaseRow) -> str:
 
 
 def footer(view: View) -> Iterator[str]:
+    if view.recovered_at and not view.outcome:
+        yield f"[yellow]{view.app} has been healthy again[/] since {view.recovered_at}: is a promotion still wanted?"
     if view.evidence_hash:
         until = f" until {view.decide_until}, and then promotes nothing" if view.decide_until else ""
         yield f"[bold]waits for a decision[/]{until}; what you approve: evidence {view.evidence_hash}"

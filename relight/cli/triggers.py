@@ -1,8 +1,30 @@
-"""``relight arm`` and ``relight disarm``: whether the alarm and the drill schedule may start runs by themselves."""
+"""``relight arm``, ``relight disarm`` and ``relight triggers``: what may start runs by itself, and what it last did."""
 
-from relight.adapters.triggers import switch
-from relight.cli.output import table
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console as Page
+from rich.markup import escape
+
+from relight.adapters.triggers import Trigger, alarm_state, switch
+from relight.adapters.triggers import triggers as deployed
+from relight.cli.output import table, toned
 from relight.cli.session import AppOption, Session
+from relight.cron import next_due
+from relight.model import encode, timestamp
+
+DOES = {
+    "alarm": "starts a recovery when the app's alarm fires",
+    "watch": "looks for an alarm that stays and that no run is at",
+    "drill": "starts a drill",
+}
+SAYS = {
+    ("unhealthy", "ALARM"): "[red]unhealthy[/]: its alarm is on",
+    ("recovered", "OK"): "healthy for long enough to count as recovered",
+    ("recovered", "ALARM"): "not healthy for long enough to count as recovered",
+    ("probe-silent", "ALARM"): "[red]nobody looks at it[/]: read the probe's log",
+}
 
 
 def arm(session: Session, app: AppOption = None) -> None:
@@ -37,8 +59,59 @@ def switched(session: Session, app: str | None, armed: bool) -> None:
     )
     rows = [(trigger.kind, trigger.name, "on" if trigger.armed else "off") for trigger in found]
 
-    def render(page) -> None:  # type: ignore[no-untyped-def]
+    def render(page: Page) -> None:
         page.print(table(("", "name", "state"), rows))
         page.print(f"app {chosen} is {said}")
+        if armed and alarm_state(session.config.name, chosen) == "ALARM":
+            page.print("its alarm is on now: the watch starts a recovery within five minutes; not wanted: relight disarm")
 
     session.output.show({"app": chosen, "armed": armed, "triggers": found}, render)
+
+
+def triggers(session: Session, app: AppOption = None) -> None:
+    """Shows what may start runs by itself, and what it last did.
+
+    \b
+    Examples:
+      relight triggers
+      relight triggers --app shop -o json
+    """
+    chosen = session.app(app).name
+    session.connect()
+    name = session.config.name
+    last = {row["trigger"]: row for row in session.console.triggers(chosen)}
+    now = datetime.now(UTC)
+    rows = [{**encode(one), "next": due(one, now), "last": last.get(one.trigger)} for one in deployed(name, chosen)]
+    alarms = {which: alarm_state(name, chosen, which) for which in ("unhealthy", "recovered", "probe-silent")}
+
+    def render(page: Page) -> None:
+        page.print(table(("trigger", "armed", "next", "last", "what came of it"), [cells(row) for row in rows]))
+        for line in footer(chosen, rows, alarms, last.get("recovered")):
+            page.print(line)
+
+    session.output.show({"app": chosen, "alarms": alarms, "triggers": rows, "recovered": last.get("recovered")}, render)
+
+
+def due(one: Trigger, now: datetime) -> str | None:
+    """The next time of a schedule that names times: in UTC, as its own zone has it."""
+    if not one.armed or not one.when.startswith("cron("):
+        return None
+    minute, hour, day, month, weekday, _ = one.when[len("cron(") : -1].replace("?", "*").split()
+    return timestamp(next_due(" ".join((minute, hour, day, month, weekday)), one.zone, now))
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    last = row["last"] or {}
+    came = " ".join(filter(None, (escape(last.get("said", "")), toned(last.get("outcome") or ""))))
+    when = row["next"] or (f"{row['when'].removeprefix('rate(').rstrip(')')}" if row["armed"] and row["when"] else "")
+    every = f"every {when}" if when and not row["next"] else f"{when} ({row['zone']})" if row["next"] else ""
+    return row["trigger"], "on" if row["armed"] else "off", every, last.get("at", "never"), came or DOES[row["trigger"]]
+
+
+def footer(app: str, rows: list[dict[str, Any]], alarms: dict[str, str], recovered: dict[str, Any] | None) -> Iterator[str]:
+    says = [SAYS[pair] for pair in alarms.items() if pair in SAYS]
+    yield f"app {app}: {'; '.join(says) or 'the probe has not said enough yet'}"
+    if recovered and recovered.get("run_id"):
+        yield f"  {recovered['at']}  {escape(recovered['said'])}"
+    if not all(row["armed"] for row in rows):
+        yield "what is off starts nothing; let it: relight arm"

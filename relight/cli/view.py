@@ -71,6 +71,7 @@ class View:
     cleared: bool
     held: bool
     left: tuple[str, ...]
+    recovered_at: str | None
 
     @property
     def serving(self) -> bool:
@@ -107,6 +108,7 @@ def read(raw: dict[str, Any]) -> View:
         runner=(facts.get("launch") or {}).get("instance_id"),
         runner_ends=(facts.get("launch") or {}).get("expires_at"),
         said={phase: told(facts[name]) for phase, (name, told) in TOLD.items() if facts.get(name)},
+        recovered_at=raw.get("recovered_at"),
         to_hold=bool(run.get("stop_after")) or run.get("teardown") is False,
         cleared="cleared" in facts,
         held=bool((facts.get("cleared") or {}).get("held")),

@@ -16,7 +16,8 @@ def asked(name: str) -> set[str]:
     """The settings that the function's own code reads, and those that a step or a parameter reads for it."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lambdas" / name).glob("*.py"))
     read = set(re.findall(r"\bsettings(?:\(\))?\.(\w+)", code)) & KNOWN
-    return read | (set(RECORD) if "with step(" in code else set()) | {"name"}
+    signals = {"table"} if "health.read(" in code else set()  # AWS Health's events lie there
+    return read | (set(RECORD) if "with step(" in code else set()) | signals | {"name"}
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -14,7 +14,7 @@ GIVEN = load(ROOT / "relight.toml")
 
 
 def reached(name: str, **changed: object) -> list[str]:
-    from infra.grants import Resources
+    from infra.resources import Resources
 
     config: Config = replace(GIVEN, apps=(replace(GIVEN.apps[0], **changed),))  # type: ignore[arg-type]
     return [arn.partition(":s3:::")[2] for arn in Resources(config=config).arns(name)]
@@ -50,7 +50,8 @@ def test_backups_are_looked_into_by_the_probe_only_where_their_age_is_a_signal()
 
 
 def test_every_grant_names_a_resource_and_a_condition_that_exist() -> None:
-    from infra.grants import CONDITIONS, FUNCTIONS, NAMED, RUNNER
+    from infra.grants import FUNCTIONS, RUNNER
+    from infra.resources import CONDITIONS, NAMED
 
     for grant in (*RUNNER, *(one for grants in FUNCTIONS.values() for one in grants)):
         assert grant.on in NAMED

@@ -20,7 +20,7 @@ RECORDS = "every phase may read the run's records with one grant"
 MISSING = "without it S3 answers 403, not 404, for a pointer that is not there"
 AMI = "EC2 reads the image's parameter with the caller's rights; the engine reads it itself"
 DELIVERY = "AWS sets up the state machine's log delivery with it; the engine has none"
-CLOCK = "the drill's schedule is disarmed here; the alarm's rule starts the run in the demo's test"
+DISARMED = "alarms and schedules are disarmed here: tests/runs/test_causes.py and the demo's test come through Arrive"
 RETRIED = "only a decision that was taken while Approve was being retried is delivered so"
 KEPT = "production that its Serve could not speak for is kept by Teardown; no run here breaks Serve"
 QUEUE = "Lambda sends there what it gave up on; nothing fails so often here"
@@ -42,8 +42,7 @@ UNUSED: dict[str, dict[str, str]] = {
     "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING, "console": MISSING},
     "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
-    "sqs:SendMessage": {"check": QUEUE, "probe": QUEUE, "reap": QUEUE, "triggers": QUEUE},
-    "states:StartExecution": {"triggers": CLOCK},
+    "sqs:SendMessage": {"check": QUEUE, "probe": QUEUE, "reap": QUEUE, "triggers": QUEUE, "arrive": QUEUE},
     "ecr:BatchGetImage": {"check": "the sample's images are in another registry"},
     "servicequotas:GetAWSDefaultServiceQuota": {"check": "the engine's account has a value of its own"},
 }
@@ -125,4 +124,4 @@ def test_every_grant_was_used_or_says_why_not(played: Stage) -> None:
 
 def reason(name: str, action: str) -> str:
     rows = UNUSED.get(action, {})
-    return rows.get(name) or rows.get("*", "")
+    return rows.get(name) or rows.get("*", "") or (DISARMED if name == "arrive" else "")

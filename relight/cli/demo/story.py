@@ -26,7 +26,7 @@ from relight.cli.follow import Follower
 from relight.cli.output import Output
 from relight.cli.session import ENGINE, STATE, require_room
 from relight.cli.view import View
-from relight.config import App, Config
+from relight.config import Alarm, App, Config
 from relight.configfile import load
 from relight.errors import DemoFailed, EvidenceBroken, PortTaken
 from relight.evidence.verify import verify_copy
@@ -119,8 +119,9 @@ class Story:
 
     @staticmethod
     def _watching(config: Config, address: str) -> Config:
-        """The sample's configuration with the primary's own address as its HTTP signal."""
-        app = config.apps[0]
+        """The sample's configuration with the primary's own address as its HTTP signal, and an alarm that one reading
+        fires: a demo has no minutes to wait for a second."""
+        app = replace(config.apps[0], alarm=Alarm(unhealthy=1, of=1, recovered=1, recovered_of=1))
         signals = tuple(replace(s, url=f"{address}/healthz") if s.kind == "http" else s for s in app.signals)
         return replace(config, apps=(replace(app, signals=signals),))
 

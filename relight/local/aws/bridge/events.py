@@ -1,25 +1,53 @@
-"""EventBridge and Scheduler: a target is reached as its role, and what cannot be reached goes to its dead letters."""
+"""EventBridge and Scheduler: a target is reached as its role, and what cannot be reached goes to its dead letters.
 
+A function is called asynchronously, as on AWS: one that fails is called again, then its event goes to its own dead letters.
+"""
+
+import json
 from collections.abc import Callable
 from typing import Any
 
 from relight.local.aws.bridge import patch, uses
 from relight.local.aws.bridge.permissions import refusal
+from relight.times import from_epoch
 
 uses("services.stepfunctions", _resolve_state_machine_arn="arn")
-uses("services.lambda_svc", _functions=None)
+uses(
+    "services.lambda_svc",
+    _functions=None,
+    _get_func_record_for_ref="function_ref",
+    _execution_record_for_config="func config",
+    invoke_async_with_retry="func event",
+)
 
+DUE = "<aws.scheduler.scheduled-time>"
 ACTIONS = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
 
 
 @patch("services.eventbridge", "_invoke_target", "target event rule view")
 def deliver(original: Callable[..., Any], target: dict[str, Any], event: Any, rule: Any, view: Any = None) -> Any:
     arn, queue = target.get("Arn", ""), (target.get("DeadLetterConfig") or {}).get("Arn")
+    target = _with_time(target, event)
     if not (_missing(arn) or _refused(target, arn)):
         return original(target, event, rule, view)
     if queue and not _refused(target, queue):
         return original({"Id": "dead-letter", "Arn": queue}, event, rule, view)
     return None
+
+
+def _with_time(target: dict[str, Any], event: Any) -> dict[str, Any]:
+    """Scheduler's own word for when a call was due."""
+    due = target.get("Input") or ""
+    return {**target, "Input": due.replace(DUE, from_epoch(int(event["Time"])))} if DUE in due else target
+
+
+@patch("services.eventbridge", "_dispatch_to_lambda", "arn payload")
+def call_function(_original: Callable[..., Any], arn: str, payload: str) -> None:
+    from ministack.services import lambda_svc
+
+    func, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    if func and config:
+        lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(func, config), json.loads(payload))
 
 
 def _refused(target: dict[str, Any], arn: str) -> bool:

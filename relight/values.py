@@ -1,0 +1,39 @@
+"""Kinds of single values in `relight.toml`, each with the format that a person's file is held to."""
+
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Predicate
+
+from relight.formats import (
+    is_cron,
+    is_instance_type,
+    is_key,
+    is_kms_key,
+    is_name,
+    is_network,
+    is_s3_uri,
+    is_sha256,
+    is_url,
+    is_x25519,
+    is_zone,
+)
+
+Name = Annotated[str, Predicate(is_name)]
+S3Uri = Annotated[str, Predicate(is_s3_uri)]
+Sha256 = Annotated[str, Predicate(is_sha256)]
+Cron = Annotated[str, Predicate(is_cron)]
+Zone = Annotated[str, Predicate(is_zone)]
+Positive = Annotated[int, Ge(1)]
+Key = Annotated[str, Predicate(is_key)]
+Url = Annotated[str, Predicate(is_url)]
+InstanceType = Annotated[str, Predicate(is_instance_type)]
+Network = Annotated[str, Predicate(is_network)]
+KmsKey = Annotated[str, Predicate(is_kms_key)]
+X25519 = Annotated[str, Predicate(is_x25519)]
+
+
+class Strict:
+    """Unknown fields are refused where a person's file is read."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
