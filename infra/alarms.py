@@ -76,6 +76,13 @@ def of_app(app: App) -> Iterator[Row]:
         under=1,
         missing=MISSING.BREACHING,
     )
+    yield Row(
+        name=f"{app.name}-backup-invalid",
+        metric=_probed(app, "NewestBackupInvalid", "Maximum", HOUR),
+        says=f"the newest backup of {app.name} is damaged, so a recovery now would take an older one: relight backups",
+        over=0,
+        missing=MISSING.IGNORE,
+    )
 
 
 def _probed(app: App, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
@@ -105,6 +112,13 @@ def of_relight(orchestrator: OrchestratorStack) -> Iterator[Row]:
         name="reap-silent",
         metric=orchestrator.functions["reap"].metric_invocations(period=HOUR),
         says="nobody looks for runners that outlived their expiry",
+        under=1,
+        missing=MISSING.BREACHING,
+    )
+    yield Row(
+        name="catalog-silent",
+        metric=orchestrator.functions["catalog"].metric_invocations(period=Duration.hours(3)),
+        says="nobody looks whether the backups are good",
         under=1,
         missing=MISSING.BREACHING,
     )

@@ -62,6 +62,13 @@ SPECS: dict[str, Spec] = {
     "console": Spec(
         does="answers the console API", settings=("name", "table", "state_machine", "evidence_bucket"), timeout=29
     ),
+    "catalog": Spec(
+        does="proves each backup byte by byte, and names the last valid and the last proven one",
+        settings=("name", "table"),
+        memory=1769,  # a whole processor: digests are what takes the time
+        timeout=900,
+        scheduled=True,
+    ),
     "reap": Spec(
         does="ends runners that outlived their expiry, by tag alone", settings=("name",), timeout=120, scheduled=True
     ),

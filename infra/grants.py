@@ -116,6 +116,16 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         ),
     ),
     "check": (APP, LIST, *CHECK),
+    "catalog": (
+        APP,
+        LIST,
+        Grant("ssm:GetParametersByPath", "the apps' path", "which apps a new backup belongs to"),
+        Grant("s3:GetObject", "backups", "every byte of a backup is proven"),
+        DECRYPT,
+        OPEN,
+        Grant("dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem", "the table", "entries and marks of the catalog"),
+        Grant("dynamodb:DeleteItem", "the table", "a mark that names no backup any more"),
+    ),
     "probe": (APP, LIST, *FRESHNESS),
     "arrive": (
         Grant("dynamodb:GetItem dynamodb:Query", "the table", "whether a run is at it already"),

@@ -32,6 +32,7 @@ PARAMETER_LIMIT = 8192  # bytes, of the advanced tier
 ROUTES = (
     ("POST", "/runs"),
     ("GET", "/runs"),
+    ("GET", "/apps/{app}/backups"),
     ("GET", "/runs/{run_id}"),
     ("GET", "/triggers"),
     ("POST", "/runs/{run_id}/approve"),

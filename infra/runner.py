@@ -15,7 +15,8 @@ from infra.evidence import EvidenceStack
 from infra.grants import RUNNER, statements
 from infra.needs import Needs, needs
 from infra.resources import Resources
-from relight.config import Config, Download, Images
+from relight.config import Config
+from relight.runnerconfig import Download, Images
 
 # Resolved at launch: an AMI pinned at deploy time is deregistered long before a cold standby is needed.
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id"

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from infra import alarms, readiness
 from infra.alarms import title
+from infra.backups import ROUND, committed
 from infra.evidence import EvidenceStack
 from infra.orchestrator import OrchestratorStack
 from infra.schedule import expression
@@ -37,9 +38,7 @@ class TriggersStack(Stack):
         self._config, self._orchestrator = config, orchestrator
         # By ARN: given queue and function themselves, each rule would write into their stack and make a circle.
         self._dead_letters = sqs.Queue.from_queue_arn(self, "DeadLetters", orchestrator.dead_letters.queue_arn)
-        self._arrive = functions.Function.from_function_attributes(
-            self, "Arrive", function_arn=self._function("arrive"), same_environment=True
-        )
+        self._targets = {name: self._target(name) for name in ("arrive", "catalog")}
         self._role = self._scheduler_role()
         self._schedule("reap", "rate(15 minutes)", self._function("reap"), {})
         self._alarms = alarms.make(self, config, orchestrator, evidence.topic)
@@ -47,6 +46,8 @@ class TriggersStack(Stack):
             self._schedule(f"{app.name}-probe", "rate(1 minute)", self._function("probe"), {"app": app.name})
             self._schedule(f"{app.name}-check", readiness.EVERY, self._function("check"), {"app": app.name})
             readiness.alarm(self, config, app, evidence)
+            self._schedule(f"{app.name}-catalog", ROUND, self._function("catalog"), {"app": app.name})
+            self._rule(f"{app.name}-backup", f"A backup of {app.name} is there: it is proven.", committed(app), to="catalog")
             self._drill(app)
             self._watch(app)
             self._alarm_rules(app)
@@ -54,6 +55,11 @@ class TriggersStack(Stack):
 
     def _function(self, name: str) -> str:
         return self._orchestrator.functions[name].function_arn
+
+    def _target(self, name: str) -> functions.IFunction:
+        return functions.Function.from_function_attributes(
+            self, name.capitalize(), function_arn=self._function(name), same_environment=True
+        )
 
     def _scheduler_role(self) -> iam.Role:
         role = iam.Role(
@@ -63,7 +69,7 @@ class TriggersStack(Stack):
             description="Starts probes, reaping, watches and drills",
         )
         grants = {
-            "lambda:InvokeFunction": [self._function(name) for name in ("probe", "reap", "check", "arrive")],
+            "lambda:InvokeFunction": [self._function(name) for name in ("probe", "reap", "check", "catalog", "arrive")],
             "sqs:SendMessage": [self._orchestrator.dead_letters.queue_arn],
         }
         for action, resources in grants.items():
@@ -94,7 +100,7 @@ class TriggersStack(Stack):
             f"{app.name}-drill",
             expression(app.drill.cron),
             self._function("arrive"),
-            {"trigger": "drill", "app": app.name, "at": SCHEDULED_TIME},
+            {"trigger": "drill", "app": app.name, "at": SCHEDULED_TIME, "backup": app.drill.backup},
             flexibleTimeWindow={"mode": "FLEXIBLE", "maximumWindowInMinutes": DRILL_WINDOW_MINUTES},
             schedule_expression_timezone=app.drill.zone,
             state="DISABLED",
@@ -138,7 +144,7 @@ class TriggersStack(Stack):
             )
             self._rule("aws-health", "Keeps AWS Health's events for the signals that ask for them.", pattern)
 
-    def _rule(self, name: str, does: str, pattern: events.EventPattern, enabled: bool = True) -> None:
+    def _rule(self, name: str, does: str, pattern: events.EventPattern, enabled: bool = True, to: str = "arrive") -> None:
         rule = events.Rule(
             self,
             title(name, "rule"),
@@ -149,6 +155,6 @@ class TriggersStack(Stack):
         )
         rule.add_target(
             targets.LambdaFunction(
-                self._arrive, dead_letter_queue=self._dead_letters, max_event_age=EVENT_AGE, retry_attempts=ATTEMPTS
+                self._targets[to], dead_letter_queue=self._dead_letters, max_event_age=EVENT_AGE, retry_attempts=ATTEMPTS
             )
         )

@@ -11,7 +11,21 @@ from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
 from relight.errors import UnknownApp
 from relight.formats import is_email, is_period, is_region
-from relight.values import X25519, Cron, InstanceType, Key, KmsKey, Name, Network, Positive, S3Uri, Sha256, Strict, Url, Zone
+from relight.runnerconfig import RunnerConfig
+from relight.values import (
+    X25519,
+    Cron,
+    Key,
+    KmsKey,
+    Name,
+    Network,
+    Positive,
+    S3Uri,
+    Selector,
+    Strict,
+    Url,
+    Zone,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +164,11 @@ class Quarantine(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill(Strict):
+    """When a recovery is rehearsed, and with which backup: the newest, or over time any of a window (``random:DAYS``)."""
+
     cron: Cron = "0 4 * * 1"
     zone: Zone = "UTC"
+    backup: Selector = "latest_valid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,34 +205,6 @@ class App(Strict):
     silence: Positive = 120
     max_state_bytes: Positive = 50 * 2**30
     max_state_files: Positive = 2_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download(Strict):
-    """A pinned artifact of the runner, published to our bucket at deploy time and checked against its digest at boot."""
-
-    version: str
-    url: str
-    sha256: Sha256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Images(Strict):
-    """The cluster's own container images, an archive of k3s's release: without it k3s pulls them as it starts."""
-
-    url: str
-    sha256: Sha256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerConfig(Strict):
-    """``instance_types`` is the launch ladder, best first. ``hold``: seconds a runner may live without a promotion."""
-
-    k3s: Download
-    images: Images | None = None
-    instance_types: Annotated[tuple[InstanceType, ...], MinLen(1)] = ("m7g.large", "m6g.large", "t4g.large")
-    disk_gib: Positive = 40
-    hold: Positive = 21_600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

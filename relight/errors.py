@@ -312,6 +312,12 @@ class NoUsableBackup(BackupError):
     code = "R317"
 
 
+class BackupInvalid(BackupError):
+    """The catalog read the backup byte by byte and found it damaged."""
+
+    code = "R390"
+
+
 class BackupTooOld(BackupError):
     """The newest usable backup is older than the app's RPO allows a drill to accept."""
 

@@ -21,6 +21,14 @@ def is_s3_uri(value: str) -> bool:
     return re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/].*)?", value) is not None
 
 
+SELECTORS = "latest_valid, latest_proven, random, random:DAYS"
+
+
+def is_selector(value: str) -> bool:
+    """must be latest_valid, latest_proven, random, or random:DAYS for one of the last so many days"""
+    return re.fullmatch(r"latest_valid|latest_proven|random(:[1-9]\d{0,3})?", value) is not None
+
+
 def is_sha256(value: str) -> bool:
     """must be 64 hexadecimal digits"""
     return re.fullmatch(r"[0-9a-f]{64}", value) is not None

@@ -75,7 +75,7 @@ class Decided(StrEnum):
 class RunRequest:
     """A request for a run: execution input, console POST body, drill schedule. Only ``app`` has no default.
 
-    ``backup``: ``latest_valid``, ``latest_proven``, ``random`` or a backup's S3 URI.
+    ``backup``: a selector (``relight.formats.is_selector``) or a backup's S3 URI.
     ``start_at``: ``launch`` (the default), ``restore`` or ``validate`` on the runner being held for the app, or
     ``teardown`` to give it up. ``stop_after``: the phase after which the runner is held instead of torn down.
     """
@@ -362,6 +362,60 @@ def bounded(request: R) -> R:
         if len(str(getattr(request, name) or "")) > LONGEST_TEXT:
             raise RequestInvalid(name, f"is longer than {LONGEST_TEXT} characters", "shorten it")
     return request
+
+
+class BackupState(StrEnum):
+    """What the catalog knows of a backup's bytes. DEFERRED: too large to read there; the next drill reads every byte."""
+
+    CHECKING = "checking"
+    VALID = "valid"
+    INVALID = "invalid"
+    DEFERRED = "deferred"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """How far a backup is proven. ``next_frame``: the first of the state archive that was not read; ``bytes`` as stored.
+
+    ``fingerprint``: of its objects as they were listed. ``findings``: a line each, code first. ``reason``: why this state.
+    """
+
+    state: BackupState = BackupState.CHECKING
+    fingerprint: str = ""
+    bytes: int = 0
+    next_frame: int = 0
+    reason: str = ""
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogEntry:
+    """A backup in the app's catalog. ``proven_by``: the last run that restored it and validated it as PASSED."""
+
+    app: str
+    backup_id: str
+    uri: str
+    created_at: str | None = None
+    audit: Audit = Audit()
+    checked_at: str | None = None
+    proven_by: str | None = None
+    proven_at: str | None = None
+
+
+class MarkName(StrEnum):
+    LAST_VALID = "last-valid"
+    LAST_PROVEN = "last-proven"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The backup that ``last-valid`` or ``last-proven`` names."""
+
+    backup_id: str
+    uri: str
+    created_at: str
+    moved_at: str
 
 
 def encode(value: Any) -> Any:

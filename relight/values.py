@@ -12,6 +12,7 @@ from relight.formats import (
     is_name,
     is_network,
     is_s3_uri,
+    is_selector,
     is_sha256,
     is_url,
     is_x25519,
@@ -19,6 +20,7 @@ from relight.formats import (
 )
 
 Name = Annotated[str, Predicate(is_name)]
+Selector = Annotated[str, Predicate(is_selector)]
 S3Uri = Annotated[str, Predicate(is_s3_uri)]
 Sha256 = Annotated[str, Predicate(is_sha256)]
 Cron = Annotated[str, Predicate(is_cron)]

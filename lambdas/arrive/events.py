@@ -24,6 +24,7 @@ class Arrival:
     app: str = ""
     value: str = ""
     reason: str = ""
+    backup: str = "latest_valid"
     event: HealthEvent | None = None
 
     def run_id(self, mode: Mode) -> str:
@@ -57,7 +58,13 @@ def _alarm(event: dict[str, Any], deployment: str) -> Arrival:
 
 def _schedule(event: dict[str, Any], deployment: str) -> Arrival:
     trigger, app = event["trigger"], _named(event["app"])
-    return Arrival(trigger=trigger, app=app, at=moment(event["at"]), cause=f"schedule/{deployment}-{app}-{trigger}")
+    return Arrival(
+        trigger=trigger,
+        app=app,
+        at=moment(event["at"]),
+        cause=f"schedule/{deployment}-{app}-{trigger}",
+        backup=str(event.get("backup") or "latest_valid"),
+    )
 
 
 def _health(event: dict[str, Any], deployment: str) -> Arrival:

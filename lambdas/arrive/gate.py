@@ -130,7 +130,9 @@ class Gate:
     # ------------------------------------------------------------ what they share
     def _start(self, arrival: Arrival, mode: Mode) -> "Answer":
         run_id = arrival.run_id(mode)
-        request = RunRequest(app=arrival.app, mode=mode, reason=arrival.reason, initiator=arrival.cause)
+        request = RunRequest(
+            app=arrival.app, mode=mode, reason=arrival.reason, initiator=arrival.cause, backup=arrival.backup
+        )
         try:
             arn = self.workflow.start(run_id, request)
         except Conflict:  # the name is the cause's: what was told of it the first time counts

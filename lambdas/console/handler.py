@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools import Logger
 
-from lambdas.console import decisions, readiness, runs, triggers
+from lambdas.console import backups, decisions, readiness, runs, triggers
 from lambdas.console.desk import Call, Desk
 from relight import errors
 from relight.errors import NotPermitted, RelightError, RequestInvalid, RetryableError, UserError
@@ -17,6 +17,7 @@ Route = Callable[[Desk, Call], dict[str, Any]]
 ROUTES: dict[str, Route] = {
     "POST /runs": runs.start,
     "GET /runs": runs.listed,
+    "GET /apps/{app}/backups": backups.listed,
     "GET /runs/{run_id}": runs.shown,
     "GET /triggers": triggers.listed,
     "POST /runs/{run_id}/approve": decisions.approve,

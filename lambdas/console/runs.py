@@ -14,14 +14,13 @@ from relight.config import App
 from relight.errors import ImageNotPinned, NothingHeld, RelightError, RequestInvalid, RunInProgress
 from relight.evidence.scrub import scrub
 from relight.evidence.step import FACTS
-from relight.formats import is_name
+from relight.formats import is_name, is_selector
 from relight.model import Mode, Outcome, Phase, Run, RunRequest, decode, encode, now, run_request
 from relight.times import from_epoch
 
 STARTS = (Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE, Phase.TEARDOWN)
 STOPS = (None, Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE)
 RESTORED = ("backup", "image_ref", "namespace")  # decided by what was restored, not by who validates it
-UNSAID = (None, "latest_valid", "latest_proven", "random")
 
 
 def start(desk: Desk, call: Call) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def as_restored(desk: Desk, request: RunRequest, held: Lease) -> RunRequest:
     there = {**record["run"], "backup": held.plan.backup_uri}
     for name in RESTORED:
         asked = getattr(request, name)
-        if asked not in UNSAID and str(asked).rstrip("/") != str(there.get(name)).rstrip("/"):
+        if asked and not is_selector(str(asked)) and str(asked).rstrip("/") != str(there.get(name)).rstrip("/"):
             problem = f"the held runner has {there.get(name) or 'the default'}, so that is all it can validate"
             raise RequestInvalid(f"{name} {asked}", problem, "leave it out, or restore first: relight restore")
     return replace(request, backup=there["backup"], image_ref=there.get("image_ref"), namespace=there.get("namespace"))

@@ -1,16 +1,15 @@
 """From the app and its backups to a plan in the run's evidence."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.plan.custody import custody
+from relight.adapters.catalog import Catalog
 from relight.adapters.compute import Compute
 from relight.adapters.s3 import join
-from relight.adapters.table import Table
-from relight.backup.catalog import LATEST_PROVEN, Selection, select
+from relight.backup.catalog import Selection, select
 from relight.backup.reader import open_backup
 from relight.config import App
 from relight.errors import BackupTooOld, PreflightFailed, RelightError
@@ -35,8 +34,8 @@ class Planning:
         Raises what the backup breaks, ImageNotPinned, PreflightFailed, BackupTooOld.
         """
         run, store = self.now.run, self.now.store
-        known = proven(self.now.table, self.app.name) if run.backup == LATEST_PROVEN else ()
-        chosen = select(store, self.app.storage, run.backup, seed=run.run_id, proven=known)
+        known = Catalog(self.now.settings.table).entries(self.app.name)
+        chosen = select(store, self.app.storage, run.backup, seed=run.run_id, known=known)
         self._note("backup", [f"passed over {one.uri}: {one.why}" for one in chosen.passed_over])
         self._check_age(chosen)
         self._check_offered()
@@ -109,15 +108,3 @@ def _foreseen(bundle: PlanBundle) -> Iterator[str]:
         if told.because:
             yield f"{item.identity} will be {told.fate}: {told.because}"
     yield from map(str, bundle.forecast.findings)
-
-
-def proven(table: Table, app: str) -> tuple[str, ...]:
-    """Ids of the backups that a run of the app restored and validated as PASSED, from the last runs on record."""
-    records = [record for run_id in table.runs(app) if (record := table.run(run_id))]
-    passed = [record for record in records if _fact(record, "validation").get("verdict") == Verdict.PASSED]
-    return tuple(_fact(record, "plan").get("backup_id", "") for record in passed)
-
-
-def _fact(record: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(record.get(name) or "{}")
-    return found

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from relight.adapters.catalog import Catalog
 from relight.adapters.keys import SigningKey
 from relight.adapters.notify import Notifier
 from relight.adapters.s3 import join
+from relight.backup.marks import settle
 from relight.errors import RelightError
 from relight.evidence import step as steps
 from relight.evidence.binding import digest
@@ -14,7 +16,20 @@ from relight.evidence.receipts import chain
 from relight.evidence.report import Ended, build
 from relight.evidence.scrub import scrub
 from relight.evidence.step import Step, log, step
-from relight.model import Artifact, Ending, Failure, Outcome, Phase, canonical, encode
+from relight.model import (
+    Artifact,
+    CatalogEntry,
+    Ending,
+    Failure,
+    Outcome,
+    Phase,
+    PlanRef,
+    Verdict,
+    canonical,
+    decode,
+    encode,
+)
+from relight.model import now as timestamp_now
 from relight.readiness.kept import before
 
 LOST = "ReceiptMissing"
@@ -32,6 +47,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
     ending = Ending(
         outcome=ended.outcome, summary=ended.summary(), report_uri=documents["report.html"].uri, chain_head=closed.sha256
     )
+    prove(now)
     tell(now, ending)
     return encode(ending)
 
@@ -72,6 +88,29 @@ def readiness(now: Step) -> dict[str, Any] | None:
         log.warning("readiness not read", extra={"error": str(error)})
         return None
     return dict(scrub(found)) if found else None
+
+
+def prove(now: Step) -> None:
+    """A backup that a run restored and validated is proven: the catalog, and ``last-proven``, say so from now on."""
+    run, plan = now.run, now.payload.get("plan")
+    verdict = (now.payload.get("validation") or {}).get("verdict")
+    if not plan or verdict != Verdict.PASSED or run.negative_control:
+        return
+    chosen = decode(plan, PlanRef)
+    proven = CatalogEntry(
+        app=run.app,
+        backup_id=chosen.backup_id,
+        uri=chosen.backup_uri,
+        created_at=chosen.created_at,
+        proven_by=run.run_id,
+        proven_at=timestamp_now(),
+    )
+    try:
+        catalog = Catalog(now.settings.table)
+        catalog.note_proof(proven)
+        settle(catalog, run.app)
+    except RelightError as error:
+        log.error("the backup's proof is not in the catalog; the next drill proves it again", extra={"error": str(error)})
 
 
 def tell(now: Step, ending: Ending) -> None:

@@ -72,6 +72,10 @@ class Console:
         answer = self._call("GET", f"/runs?{urlencode({'app': app})}")
         return list(answer["runs"]) if isinstance(answer, dict) else list(answer)
 
+    def catalog(self, app: str) -> dict[str, Any]:
+        """What the catalog knows of the app's backups: {"entries": [model.CatalogEntry], "marks": {name: model.Mark}}."""
+        return dict(self._call("GET", f"/apps/{quote(app, safe='')}/backups"))
+
     def run(self, run_id: str) -> dict[str, Any]:
         """One run with its phases, checks, evidence pointers and approval state. Raises RunNotFound."""
         return dict(self._call("GET", f"/runs/{quote(run_id, safe='')}"))

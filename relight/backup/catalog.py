@@ -1,23 +1,26 @@
 """Which backups an app has, and which one a run takes."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from relight.adapters.s3 import S3, join
+from relight.adapters.s3 import S3, ObjectInfo, join
 from relight.backup import metadata
 from relight.backup.faults import fault
 from relight.backup.metadata import BACKUP_ID, Metadata
 from relight.backup.parallel import ordered
 from relight.backup.reader import open_backup
 from relight.backup.verify import problems
-from relight.errors import BackupError, NoUsableBackup, RequestInvalid
-from relight.model import moment
+from relight.errors import BackupError, BackupInvalid, NoUsableBackup, RequestInvalid
+from relight.formats import SELECTORS, is_selector
+from relight.model import BackupState, CatalogEntry, canonical, moment
 
 THREADS = 16
 SHOWN = 3
-LATEST_VALID, LATEST_PROVEN, RANDOM = "latest_valid", "latest_proven", "random"
+LATEST_VALID, LATEST_PROVEN = "latest_valid", "latest_proven"
+EPOCH = "1970-01-01T00:00:00Z"
+UNPROVEN = "newer, but no run has proven it, and the newest is bad; to take it all the same, name it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class BackupSummary:
     """One backup in a list. ``created_at`` is None and ``problem`` says why, where the metadata cannot be read.
 
     ``bytes``: of all its objects, as stored. ``committed``: metadata.json is there. ``modified``: of its youngest.
+    ``fingerprint``: of its objects' names, sizes and etags: as long as it is the same, no byte of them has changed.
     """
 
     uri: str
@@ -35,6 +39,7 @@ class BackupSummary:
     app: str = ""
     problem: str = ""
     modified: datetime | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,33 +62,34 @@ class Selection:
 
 def list_backups(store: S3, storage: str) -> list[BackupSummary]:
     """Every backup below ``<storage>/backups/``, newest first, unreadable and uncommitted ones last. Raises what S3 does."""
-    sizes: dict[str, int] = {}
-    committed: set[str] = set()
-    touched: dict[str, datetime] = {}
     root = join(storage, "backups")
+    objects: dict[str, list[ObjectInfo]] = {}
     for found in store.list(f"{root}/"):
         backup_id, _, name = found.uri.removeprefix(f"{root}/").partition("/")
         if name and BACKUP_ID.fullmatch(backup_id):
-            sizes[backup_id] = sizes.get(backup_id, 0) + found.size
-            committed |= {backup_id} if name == metadata.NAME else set()
-            if found.modified:
-                touched[backup_id] = max(found.modified, touched.get(backup_id, found.modified))
+            objects.setdefault(backup_id, []).append(found)
 
     def summary(backup_id: str) -> BackupSummary:
-        made = _summary(store, join(root, backup_id), backup_id, sizes[backup_id], backup_id in committed)
-        return replace(made, modified=touched.get(backup_id))
+        return _summary(store, join(root, backup_id), backup_id, objects[backup_id])
 
-    return sorted(ordered(summary, sorted(sizes), THREADS), key=_newest_first)
+    return sorted(ordered(summary, sorted(objects), THREADS), key=_newest_first)
 
 
-def _summary(store: S3, uri: str, backup_id: str, size: int, committed: bool) -> BackupSummary:
+def _summary(store: S3, uri: str, backup_id: str, objects: list[ObjectInfo]) -> BackupSummary:
+    listed = sorted((one.uri.removeprefix(uri), one.size, one.etag) for one in objects)
+    made = BackupSummary(
+        uri=uri,
+        backup_id=backup_id,
+        committed=any(name == f"/{metadata.NAME}" for name, _, _ in listed),
+        bytes=sum(size for _, size, _ in listed),
+        modified=max((one.modified for one in objects if one.modified), default=None),
+        fingerprint=sha256(canonical(listed)).hexdigest(),
+    )
     try:
         found = open_backup(store, uri).metadata
     except BackupError as error:
-        return BackupSummary(uri=uri, backup_id=backup_id, committed=committed, bytes=size, problem=str(error))
-    return BackupSummary(
-        uri=uri, backup_id=backup_id, committed=True, bytes=size, created_at=found.created_at, app=found.app
-    )
+        return replace(made, problem=str(error))
+    return replace(made, committed=True, created_at=found.created_at, app=found.app)
 
 
 def _newest_first(found: BackupSummary) -> tuple[float, str]:
@@ -91,37 +97,62 @@ def _newest_first(found: BackupSummary) -> tuple[float, str]:
 
 
 def select(
-    store: S3, storage: str, wanted: str = LATEST_VALID, *, seed: str = "", proven: Collection[str] = (), deep: bool = False
+    store: S3,
+    storage: str,
+    wanted: str = LATEST_VALID,
+    *,
+    seed: str = "",
+    known: Iterable[CatalogEntry] = (),
+    deep: bool = False,
+    at: datetime | None = None,
 ) -> Selection:
-    """The backup that ``wanted`` names: a URI, ``latest_valid``, ``latest_proven`` (of the ids in ``proven``) or ``random``.
+    """The backup that ``wanted`` names: a URI or a selector (``relight.formats.is_selector``).
 
-    All but a URI fall back over backups that break their contract, and say why. ``random`` depends on ``seed`` and the ids
-    alone. Raises the backup's own first error for a URI, NoUsableBackup, RequestInvalid, and what S3 raises.
+    All but a URI fall back over backups that break their contract, here or by the catalog's entries ``known``, and say why:
+    ``latest_valid`` to the last proven one first. ``random`` depends on ``seed``, the ids and ``at`` (now) alone.
+    Raises the backup's own first error for a URI, NoUsableBackup, RequestInvalid, and what S3 raises.
     """
     if wanted.startswith("s3://"):
         return _expect_valid(store, wanted, deep)
+    entries = {entry.backup_id: entry for entry in known}
+    listed = list_backups(store, storage)
     passed: list[PassedOver] = []
-    for found in _candidates(list_backups(store, storage), wanted, seed, proven):
+    for found in _candidates(listed, wanted, seed, entries, at or datetime.now(UTC)):
         try:
+            _expect_not_known_bad(found, entries.get(found.backup_id))
             selected = _expect_valid(store, found.uri, deep)
         except BackupError as error:
             passed.append(PassedOver(uri=found.uri, why=str(error)))
         else:
+            tried = {one.uri for one in passed}
+            newer = listed[: listed.index(found)] if passed and wanted == LATEST_VALID else ()
+            passed += [PassedOver(uri=one.uri, why=UNPROVEN) for one in newer if one.uri not in tried]
             return replace(selected, passed_over=tuple(passed))
     why = "; ".join(f"{one.uri}: {one.why}" for one in passed[:SHOWN]) or "there is none to choose from"
     raise fault(NoUsableBackup, f"{storage} ({wanted})", f"no backup can be used: {why}")
 
 
-def _candidates(found: list[BackupSummary], wanted: str, seed: str, proven: Collection[str]) -> Iterator[BackupSummary]:
-    if wanted == LATEST_VALID:
-        yield from found
-    elif wanted == LATEST_PROVEN:
-        yield from (summary for summary in found if summary.backup_id in proven)
-    elif wanted == RANDOM:
-        committed = (summary for summary in found if summary.committed)
-        yield from sorted(committed, key=lambda summary: sha256(f"{seed} {summary.backup_id}".encode()).digest())
-    else:
-        raise RequestInvalid("backup", f"{wanted!r} is none", "use latest_valid, latest_proven, random or a backup's S3 URI")
+Entries = Mapping[str, CatalogEntry]
+
+
+def _candidates(found: list[BackupSummary], wanted: str, seed: str, known: Entries, at: datetime) -> list[BackupSummary]:
+    selector, _, days = wanted.partition(":")
+    if not is_selector(wanted):
+        raise RequestInvalid("backup", f"{wanted!r} is none", f"use {SELECTORS} or a backup's S3 URI")
+    proven = [one for one in found if (entry := known.get(one.backup_id)) and entry.proven_by]
+    if selector == LATEST_PROVEN:
+        return proven
+    if selector == LATEST_VALID:
+        return found[:1] + [one for one in proven if one not in found[:1]] + [one for one in found[1:] if one not in proven]
+    since = at - timedelta(days=int(days)) if days else None
+    window = [one for one in found if one.committed and not (since and moment(one.created_at or EPOCH) < since)]
+    return sorted(window, key=lambda one: sha256(f"{seed} {one.backup_id}".encode()).digest())
+
+
+def _expect_not_known_bad(found: BackupSummary, entry: CatalogEntry | None) -> None:
+    """What the catalog read byte by byte Plan need not read again, as long as no object has changed since."""
+    if entry and entry.audit.state == BackupState.INVALID and entry.audit.fingerprint == found.fingerprint:
+        raise fault(BackupInvalid, found.uri, f"the catalog found it damaged at {entry.checked_at}: {entry.audit.reason}")
 
 
 def _expect_valid(store: S3, uri: str, deep: bool) -> Selection:

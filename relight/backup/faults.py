@@ -14,6 +14,7 @@ from relight.errors import (
     ArtifactMissing,
     BackupError,
     BackupExists,
+    BackupInvalid,
     BackupNotFound,
     BackupUncommitted,
     DigestMismatch,
@@ -47,6 +48,7 @@ FIX: dict[type[BackupError], str] = {
     BackupExists: "backups are immutable: take the backup under a new id",
     KeyUnusable: "enable that key or allow its use; an offline key opens it too: `relight backup decrypt URI --key FILE`",
     SealBroken: DAMAGED,
+    BackupInvalid: "see what is wrong with it: relight backup verify; use another backup, and find what changed this one",
     NoUsableBackup: "take a new backup with `relight backup` and verify it",
 }
 

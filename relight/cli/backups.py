@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3, join
-from relight.backup.catalog import list_backups
 from relight.backup.keeping import keeping_of
 from relight.backup.metadata import BackupUri, Metadata
 from relight.backup.unfinished import to_resume
@@ -20,6 +19,7 @@ from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
 from relight.cli import exits
 from relight.cli.decrypt import decrypt
+from relight.cli.listing import backups
 from relight.cli.onefile import get
 from relight.cli.output import table, toned
 from relight.cli.prune import prune
@@ -181,28 +181,6 @@ def check(
 
     session.output.show({"uri": place.uri, "ok": not found, "deep": not shallow, "findings": found}, render)
     return exits.ENDED_BADLY if found else exits.DONE
-
-
-def backups(session: Session, app: AppOption = None) -> None:
-    """Lists the app's backups, latest first.
-
-    \b
-    Examples:
-      relight backups
-      relight backups --app shop -o json
-    """
-    chosen = session.app(app)
-    session.connect()
-    found = list_backups(S3(), chosen.storage)
-
-    def render(page: Console) -> None:
-        if not found:
-            page.print(f"app {chosen.name} has no backups below {chosen.storage}; make one: relight backup")
-            return
-        rows = [(row.backup_id, row.created_at or "", size(row.bytes), escape(row.problem) or toned("ok")) for row in found]
-        page.print(table(("backup", "made", "size", "state"), rows))
-
-    session.output.show({"app": chosen.name, "backups": found}, render)
 
 
 group.callback()(with_session(backup))

@@ -81,9 +81,11 @@ def keep(config: Path, port: int) -> None:
 
 
 def make_bucket(app: App, region: str) -> None:
-    """The app's own bucket, which on AWS is there before Relight is."""
-    place = {"LocationConstraint": region}
-    call("s3", "create_bucket", {"BucketAlreadyOwnedByYou"}, Bucket=split(app.storage)[0], CreateBucketConfiguration=place)
+    """The app's own bucket, which on AWS is there before Relight is, and sends its events to EventBridge."""
+    name, place = split(app.storage)[0], {"LocationConstraint": region}
+    call("s3", "create_bucket", {"BucketAlreadyOwnedByYou"}, Bucket=name, CreateBucketConfiguration=place)
+    to_rules: dict[str, Any] = {"EventBridgeConfiguration": {}}
+    call("s3", "put_bucket_notification_configuration", Bucket=name, NotificationConfiguration=to_rules)
 
 
 def start_keeper(config: Path, port: int) -> None:

@@ -14,14 +14,12 @@ from relight.cli import planning, runs
 from relight.cli.session import AppOption, Session
 from relight.config import App
 from relight.errors import BackupError, ConfirmationMissing, ImageNotPinned, RelightError, RequestInvalid
-from relight.formats import is_name
+from relight.formats import SELECTORS, is_name, is_selector
 from relight.model import Mode, Phase
-
-SELECTORS = ("latest_valid", "latest_proven", "random")
 
 BackupOption = Annotated[
     str,
-    typer.Option("--backup-uri", envvar="BACKUP_URI", help="A backup's S3 URI, or latest_valid, latest_proven, random."),
+    typer.Option("--backup-uri", envvar="BACKUP_URI", help=f"A backup's S3 URI, or {SELECTORS}."),
 ]
 ImageOption = Annotated[str | None, typer.Option("--image-ref", envvar="IMAGE_REF", help="Run this image, by digest.")]
 NamespaceOption = Annotated[str | None, typer.Option("--namespace", envvar="NAMESPACE", help="Restore into this namespace.")]
@@ -46,7 +44,7 @@ class Choice:
 def request(session: Session, choice: Choice, reason: str, **more: Any) -> dict[str, Any]:
     """A drill's RunRequest, checked here so that a wrong input is told before anything starts."""
     app = session.app(choice.app)
-    if choice.backup not in SELECTORS:
+    if not is_selector(choice.backup):
         BackupUri.parse(choice.backup)
         require_backup(session, choice.backup)
     require_digest(app, choice.image_ref)

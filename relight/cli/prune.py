@@ -16,7 +16,6 @@ from relight.cli import exits
 from relight.cli.output import Output, table
 from relight.cli.session import AppOption, Session
 from relight.errors import AccessDenied
-from relight.model import Verdict
 from relight.words import size
 
 HIDES = (
@@ -42,8 +41,8 @@ def prune(
     """
     chosen = session.app(app)
     session.connect()
-    runs = session.console.runs(chosen.name)  # where this cannot be asked nothing is judged: a proven backup might go
-    proven = {str(run.get("backup_id")) for run in runs if run.get("verdict") == Verdict.PASSED}
+    entries = session.console.catalog(chosen.name)["entries"]  # where it cannot be asked, nothing goes: a proven one might
+    proven = {str(entry["backup_id"]) for entry in entries if entry["proven_by"]}
     store, at = S3(), datetime.now(UTC)
     bucket = bucket_facts(store, chosen.storage)
     fates = judge(list_backups(store, chosen.storage), chosen.retention, proven, at)

@@ -9,10 +9,11 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from relight.config import Config, Download
+from relight.config import Config
 from relight.errors import EngineFailed
 from relight.local import processes
 from relight.local.pace import Pace
+from relight.runnerconfig import Download
 from relight.settings import environment
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
 """Which backups there are, and which one a run takes."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from relight.adapters.s3 import S3
 from relight.backup.catalog import list_backups, select
 from relight.backup.writer import write_backup
 from relight.errors import BackupNotFound, DigestMismatch, NoUsableBackup, RequestInvalid
+from relight.model import Audit, BackupState, CatalogEntry
 from tests.backup.conftest import STORAGE, source
 
 
@@ -27,6 +29,11 @@ def catalog(store: S3, volume: Path) -> S3:
 def damage(store: S3, backup_id: str, name: str) -> None:
     data = store.get(f"{STORAGE}/backups/{backup_id}/{name}")
     store.put(f"{STORAGE}/backups/{backup_id}/{name}", b"?" * len(data))
+
+
+def proven(backup_id: str) -> CatalogEntry:
+    uri = f"{STORAGE}/backups/{backup_id}"
+    return CatalogEntry(app="shop", backup_id=backup_id, uri=uri, proven_by="drill-1", proven_at="2026-11-04T04:00:00Z")
 
 
 def test_the_list_is_newest_first_and_hides_nothing(catalog: S3) -> None:
@@ -56,6 +63,35 @@ def test_a_damaged_backup_is_passed_over_and_said_why(catalog: S3) -> None:
     assert "manifests.tar.zst: its sha256 is" in selected.passed_over[0].why
 
 
+def test_from_a_bad_backup_it_falls_back_to_the_last_proven_one_and_names_what_is_passed_over(catalog: S3) -> None:
+    damage(catalog, "b", "manifests.tar.zst")
+    selected = select(catalog, STORAGE, known=[proven("a")])
+    assert selected.backup_id == "a"
+    assert [one.uri[-1] for one in selected.passed_over] == ["b", "c"]
+    assert "sha256" in selected.passed_over[0].why
+    assert "no run has proven it" in selected.passed_over[1].why
+
+
+def test_what_the_catalog_found_damaged_is_not_taken_until_an_object_changes(catalog: S3) -> None:
+    listed = list_backups(catalog, STORAGE)[0]
+    bad = Audit(state=BackupState.INVALID, fingerprint=listed.fingerprint, reason="frame 3 is not what was written")
+    entry = CatalogEntry(app="shop", backup_id="b", uri=listed.uri, audit=bad, checked_at="2026-11-04T03:00:00Z")
+    selected = select(catalog, STORAGE, known=[entry])
+    assert selected.backup_id == "c"
+    assert "the catalog found it damaged at 2026-11-04T03:00:00Z: frame 3" in selected.passed_over[0].why
+    catalog.put(f"{listed.uri}/notes", b"an object more")
+    assert select(catalog, STORAGE, known=[entry]).backup_id == "b"
+
+
+def test_a_random_backup_of_a_window_is_one_of_its_days(catalog: S3) -> None:
+    at = datetime(2026, 11, 4, tzinfo=UTC)
+    taken = {select(catalog, STORAGE, "random:2", seed=str(seed), at=at).backup_id for seed in range(30)}
+    assert taken == {"b", "c"}
+    assert {select(catalog, STORAGE, "random", seed=str(seed), at=at).backup_id for seed in range(30)} == {"a", "b", "c"}
+    with pytest.raises(RequestInvalid, match="random:0"):
+        select(catalog, STORAGE, "random:0")
+
+
 def test_damage_deep_inside_is_passed_over_when_asked_to_look(catalog: S3) -> None:
     damage(catalog, "b", "state.tar.zst")
     assert select(catalog, STORAGE).backup_id == "b"
@@ -73,7 +109,7 @@ def test_when_no_backup_is_usable_the_error_says_why_of_each(catalog: S3) -> Non
 
 
 def test_the_latest_proven_backup_is_taken(catalog: S3) -> None:
-    assert select(catalog, STORAGE, "latest_proven", proven={"a", "c"}).backup_id == "c"
+    assert select(catalog, STORAGE, "latest_proven", known=[proven("a"), proven("c")]).backup_id == "c"
     with pytest.raises(NoUsableBackup):
         select(catalog, STORAGE, "latest_proven")
 

@@ -27,8 +27,8 @@ def old_backups(api: Stub) -> None:
         )
         write_backup(S3(), f"{ROOT}/b{number:02}", source)
     api.on(
-        "GET /runs?app=sample",
-        {"runs": [{"backup_id": "b39", "verdict": "PASSED"}, {"backup_id": "b38", "verdict": "FAILED"}]},
+        "GET /apps/sample/backups",
+        {"entries": [{"backup_id": "b39", "proven_by": "drill-1"}, {"backup_id": "b38", "proven_by": None}]},
     )
 
 
@@ -49,6 +49,6 @@ def test_what_may_go_is_shown_first_and_goes_when_told_but_never_the_last_proven
 
 @pytest.mark.usefixtures("old_backups")
 def test_nothing_goes_where_it_cannot_be_said_what_was_proven(terminal: Terminal, api: Stub) -> None:
-    api.refuse("GET /runs?app=sample", 403, "NotPermitted", "no")
+    api.refuse("GET /apps/sample/backups", 403, "NotPermitted", "no")
     said = terminal("backup", "prune", "--delete")
     assert said.status == 2 and len(there()) == 40

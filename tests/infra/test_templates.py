@@ -59,9 +59,12 @@ def test_nothing_names_an_account_or_a_region(templates: Templates) -> None:
 
 
 # ---------------------------------------------------------------- functions
+OUTSIDE = {"arrive", "catalog", "check", "console", "probe", "reap"}  # the flow
+
+
 def test_a_phase_is_a_function_under_its_own_name(templates: Templates) -> None:
     found = functions(templates["orchestrator"])
-    assert set(found) == {*map(str, Phase), "probe", "check", "console", "reap"}
+    assert set(found) == {*map(str, Phase), *OUTSIDE}
     for name, one in found.items():
         assert one["Handler"] == f"lambdas.{name}.handler.handler"
         assert one["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name
@@ -147,9 +150,11 @@ def test_the_state_machine_logs_everything_but_the_data_that_holds_tokens(templa
 def test_the_console_answers_nobody_without_a_signature(templates: Templates) -> None:
     routes = of_type(templates["orchestrator"], "AWS::ApiGatewayV2::Route").values()
     assert sorted(route["RouteKey"] for route in routes) == [
+        "GET /apps/{app}/backups",
         "GET /apps/{app}/readiness",
         "GET /runs",
         "GET /runs/{run_id}",
+        "GET /triggers",
         "POST /runs",
         "POST /runs/{run_id}/approve",
         "POST /runs/{run_id}/failback",

@@ -24,12 +24,14 @@ def test_nothing_starts_by_itself_until_a_person_arms_it(templates: Templates) -
         "relight-sample-recovered": "ENABLED",  # it tells, and starts nothing
         "relight-reap": "ENABLED",
         "relight-sample-check": "ENABLED",
+        "relight-sample-catalog": "ENABLED",
+        "relight-sample-backup": "ENABLED",
         "relight-sample-drill": "DISABLED",
         "relight-sample-watch": "DISABLED",
         "relight-sample-probe": "ENABLED",
     }
     drill = schedules["relight-sample-drill"]
-    asked = {"trigger": "drill", "app": "sample", "at": "<aws.scheduler.scheduled-time>"}
+    asked = {"trigger": "drill", "app": "sample", "at": "<aws.scheduler.scheduled-time>", "backup": "latest_valid"}
     assert json.loads(drill["Target"]["Input"]) == asked
     assert (drill["ScheduleExpression"], drill["ScheduleExpressionTimezone"]) == ("cron(0 4 ? * MON *)", "UTC")
 
@@ -51,9 +53,9 @@ def test_the_alarm_watches_the_very_metric_that_the_probe_emits(
 
 
 def test_an_alarm_comes_to_arrive_whole_with_everything_that_says_why(templates: Templates) -> None:
-    for rule in rules(templates).values():
+    for name, rule in rules(templates).items():
         (target,) = rule["Targets"]
-        assert "arrive" in json.dumps(target["Arn"]).lower()
+        assert ("catalog" if name == "relight-sample-backup" else "arrive") in json.dumps(target["Arn"]).lower()
         assert not {"Input", "InputPath", "InputTransformer"} & set(target)
     pattern = rules(templates)["relight-sample-alarm"]["EventPattern"]
     assert pattern["detail"] == {"state": {"value": ["ALARM"]}}
@@ -72,14 +74,25 @@ def test_what_cannot_be_started_is_kept(templates: Templates) -> None:
     assert all("DeadLetterConfig" in one["Target"] for one in schedules)
     assert all("DeadLetterConfig" in rule["Targets"][0] for rule in rules(templates).values())
     found = functions(templates["orchestrator"])
-    assert {name for name, one in found.items() if "DeadLetterConfig" in one} == {"arrive", "check", "probe", "reap"}
+    assert {name for name, one in found.items() if "DeadLetterConfig" in one} == {
+        "arrive",
+        "catalog",
+        "check",
+        "probe",
+        "reap",
+    }
 
 
 def test_relight_raises_an_alarm_about_itself(templates: Templates) -> None:
     alarms = {one["AlarmName"]: one for one in of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()}
-    silent, told = {"relight-sample-probe-silent", "relight-reap-silent"}, {"dead-letters", "run-failed", "run-stopped"}
+    silent, told = (
+        {"relight-sample-probe-silent", "relight-reap-silent", "relight-catalog-silent"},
+        {"dead-letters", "run-failed", "run-stopped"},
+    )
     own = silent | {f"relight-{name}" for name in told}
-    assert set(alarms) == own | {f"relight-sample-{name}" for name in ("unhealthy", "recovered", "not-ready")}
+    assert set(alarms) == own | {
+        f"relight-sample-{name}" for name in ("unhealthy", "recovered", "not-ready", "backup-invalid")
+    }
     assert all(alarms[name]["AlarmActions"] for name in own)
     assert {alarms[name]["TreatMissingData"] for name in silent} == {"breaching"}
     page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")

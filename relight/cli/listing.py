@@ -1,0 +1,66 @@
+"""``relight backups``: what there is, how old, what the catalog read of it, and which run proved it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from relight.adapters.s3 import S3
+from relight.backup.catalog import BackupSummary, list_backups
+from relight.cli.output import table, toned
+from relight.cli.session import AppOption, Session
+from relight.errors import RelightError
+from relight.model import BackupState, CatalogEntry, decode, encode, moment
+from relight.words import duration, size
+
+
+def backups(session: Session, app: AppOption = None) -> None:
+    """Lists the app's backups: age, size, state, proof.
+
+    \b
+    Examples:
+      relight backups
+      relight backups --app shop -o json
+    """
+    chosen = session.app(app)
+    session.connect()
+    found = list_backups(S3(), chosen.storage)
+    known, unasked = _known(session, chosen.name)
+    entries = {entry.backup_id: entry for entry in decode(known["entries"], list[CatalogEntry])}
+    marks = {mark["backup_id"]: name for name, mark in known["marks"].items() if mark}
+
+    def render(page: Console) -> None:
+        if not found:
+            page.print(f"app {chosen.name} has no backups below {chosen.storage}; make one: relight backup")
+            return
+        rows = [_row(row, entries.get(row.backup_id), datetime.now(UTC)) for row in found]
+        page.print(table(("backup", "age", "size", "state", "proven"), rows))
+        if unasked:
+            page.print(f"what is proven of them cannot be said: {escape(unasked)}")
+        for name, mark in known["marks"].items():
+            page.print(f"{name}: {mark['backup_id'] if mark else 'none yet'}")
+
+    rows = [
+        {**encode(row), "catalog": encode(entries.get(row.backup_id)), "mark": marks.get(row.backup_id)} for row in found
+    ]
+    session.output.show({"app": chosen.name, "backups": rows, "marks": known["marks"]}, render)
+
+
+def _known(session: Session, app: str) -> tuple[dict[str, Any], str]:
+    """What the catalog knows; nothing, and why, where it cannot be asked: the backups themselves are there all the same."""
+    try:
+        return session.console.catalog(app), ""
+    except RelightError as error:
+        return {"entries": [], "marks": {}}, str(error)
+
+
+def _row(found: BackupSummary, entry: CatalogEntry | None, at: datetime) -> tuple[str, ...]:
+    """State: what was just seen of it, or what the catalog knows of its bytes as long as no object has changed since."""
+    age = duration((at - moment(found.created_at)).total_seconds()) if found.created_at else ""
+    audit = entry.audit if entry and entry.audit.fingerprint == found.fingerprint else None
+    said = audit.state.value if audit else "not read yet"
+    bad = found.problem or (audit.reason if audit and audit.state == BackupState.INVALID else "")
+    proven = f"{entry.proven_at} by {entry.proven_by}" if entry and entry.proven_by else ""
+    state = f"{toned('FAILED')}: {escape(bad)}" if bad else toned("ok") if said == BackupState.VALID else said
+    return found.backup_id, age, size(found.bytes), state, proven
