@@ -83,6 +83,13 @@ def of_app(app: App) -> Iterator[Row]:
         over=0,
         missing=MISSING.IGNORE,
     )
+    yield Row(
+        name=f"{app.name}-drill-overdue",
+        metric=_probed(app, "DrillOverdue", "Maximum", HOUR),
+        says=f"a drill of {app.name} was due and none has passed since: relight runs says why; then relight drill",
+        over=0,
+        missing=MISSING.IGNORE,
+    )
 
 
 def _probed(app: App, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:

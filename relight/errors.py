@@ -114,6 +114,12 @@ class NotChecked(UserError):
     code = "R229"
 
 
+class DrillNotPassed(UserError):
+    """Nothing is armed before a drill has passed on this version of the app's configuration, but by name."""
+
+    code = "R232"
+
+
 class ImageNotPinned(UserError):
     """A tag was given where a digest is required."""
 

@@ -180,7 +180,7 @@ class PlanRef:
     """Where the run's plan is and what it covers. ``hash`` is the sha256 of the bundle's manifest.
 
     ``rungs``: how many instance types and zones the launch ladder has. ``adopted``: the held runner, when the run starts
-    at a later phase than Launch.
+    at a later phase than Launch. ``app_version``: of the app's configuration (``relight.drills.version``).
     """
 
     uri: str
@@ -193,6 +193,7 @@ class PlanRef:
     deadlines: Deadlines = field(default_factory=Deadlines)
     objectives: Objectives | None = None
     adopted: Runner | None = None
+    app_version: str = ""
 
 
 # ---------------------------------------------------------------- Restore, Validate
@@ -401,6 +402,15 @@ class CatalogEntry:
     checked_at: str | None = None
     proven_by: str | None = None
     proven_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedDrill:
+    """The last drill that passed: ``began_at``, and on which ``version`` of the app's configuration."""
+
+    run_id: str
+    began_at: str
+    version: str
 
 
 class MarkName(StrEnum):

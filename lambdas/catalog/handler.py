@@ -7,6 +7,7 @@ did not reach, and notices what was removed.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -21,6 +22,7 @@ from relight.backup.audit import audit
 from relight.backup.catalog import BackupSummary, list_backups
 from relight.backup.marks import settle
 from relight.config import App
+from relight.drills import overdue
 from relight.errors import RequestInvalid
 from relight.model import Audit, BackupState, CatalogEntry, Mark, MarkName, encode, now
 from relight.settings import function_settings
@@ -75,6 +77,7 @@ class Round:
             self._gone(known[gone])
         entries = [entry for found in there if (entry := self._entry(found, known.get(found.backup_id)))]
         self._tell(entries)
+        self._rehearsed()
         return settle(self.catalog, self.app.name)
 
     def _entry(self, found: BackupSummary, known: CatalogEntry | None) -> CatalogEntry | None:
@@ -100,6 +103,13 @@ class Round:
         if entry.audit.state != BackupState.GONE:
             gone = Audit(state=BackupState.GONE, reason="its metadata.json is not there any more")
             self.catalog.note_audit(replace(entry, audit=gone, checked_at=now()))
+
+    def _rehearsed(self) -> None:
+        """Told from outside the workflow: a drill that never began, hung or failed tells nothing by itself."""
+        why = overdue(self.app.drill, self.catalog.drill(self.app.name), datetime.now(UTC))
+        emit("DrillOverdue", int(why is not None), app=self.app.name)
+        if why:
+            log.warning("drill overdue", extra={"app": self.app.name, "reason": why})
 
     def _tell(self, newest_first: list[CatalogEntry]) -> None:
         """Whether the newest backup is bad: what an incident would take first."""

@@ -12,6 +12,7 @@ from relight.adapters.s3 import join
 from relight.backup.catalog import Selection, select
 from relight.backup.reader import open_backup
 from relight.config import App
+from relight.drills import version
 from relight.errors import BackupTooOld, PreflightFailed, RelightError
 from relight.evidence.step import Step
 from relight.model import Deadlines, Mode, Objectives, PlanRef, Verdict, encode, moment
@@ -70,6 +71,7 @@ class Planning:
             rungs=len(self.now.settings.instance_types) * len(self.now.settings.subnets),
             deadlines=self.deadlines,
             objectives=Objectives(rto=self.app.rto, rpo=self.app.rpo),
+            app_version=version(self.app),
         )
 
     def _check_age(self, chosen: Selection) -> None:

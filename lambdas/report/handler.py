@@ -21,7 +21,9 @@ from relight.model import (
     CatalogEntry,
     Ending,
     Failure,
+    Mode,
     Outcome,
+    PassedDrill,
     Phase,
     PlanRef,
     Verdict,
@@ -47,7 +49,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
     ending = Ending(
         outcome=ended.outcome, summary=ended.summary(), report_uri=documents["report.html"].uri, chain_head=closed.sha256
     )
-    prove(now)
+    prove(now, ended.outcome)
     tell(now, ending)
     return encode(ending)
 
@@ -90,7 +92,7 @@ def readiness(now: Step) -> dict[str, Any] | None:
     return dict(scrub(found)) if found else None
 
 
-def prove(now: Step) -> None:
+def prove(now: Step, outcome: Outcome) -> None:
     """A backup that a run restored and validated is proven: the catalog, and ``last-proven``, say so from now on."""
     run, plan = now.run, now.payload.get("plan")
     verdict = (now.payload.get("validation") or {}).get("verdict")
@@ -108,6 +110,9 @@ def prove(now: Step) -> None:
     try:
         catalog = Catalog(now.settings.table)
         catalog.note_proof(proven)
+        if run.mode == Mode.DRILL and outcome == Outcome.SUCCEEDED:
+            passed = PassedDrill(run_id=run.run_id, began_at=run.started_at, version=chosen.app_version)
+            catalog.note_drill(run.app, passed)
         settle(catalog, run.app)
     except RelightError as error:
         log.error("the backup's proof is not in the catalog; the next drill proves it again", extra={"error": str(error)})

@@ -2,7 +2,7 @@
 
 from relight.adapters.calls import Refused
 from relight.adapters.items import Item, Items
-from relight.model import CatalogEntry, Mark, MarkName, decode, encode
+from relight.model import CatalogEntry, Mark, MarkName, PassedDrill, decode, encode
 
 ENTRY = "backup#"
 
@@ -28,6 +28,15 @@ class Catalog(Items):
     def _note(self, found: CatalogEntry, fields: Item) -> None:
         named = {"app": found.app, "backup_id": found.backup_id, "uri": found.uri, "created_at": found.created_at}
         self._update(f"app#{found.app}", ENTRY + found.backup_id, {**named, **fields})
+
+    def note_drill(self, app: str, passed: PassedDrill) -> None:
+        """The last drill that passed; one that began earlier, and is told later, changes nothing."""
+        newer = "attribute_not_exists(pk) OR began_at <= :began"
+        self._try(f"app#{app}", "drill", encode(passed), newer, {":began": passed.began_at})
+
+    def drill(self, app: str) -> PassedDrill | None:
+        item = self._get(f"app#{app}", "drill")
+        return decode(item, PassedDrill) if item else None
 
     def mark(self, app: str, name: MarkName) -> Mark | None:
         item = self._get(f"app#{app}", name.value)

@@ -84,9 +84,10 @@ class Console:
         """Whether a recovery of the app would work, as last checked. Raises NotChecked."""
         return dict(self._call("GET", f"/apps/{quote(app, safe='')}/readiness"))
 
-    def triggers(self, app: str) -> list[dict[str, Any]]:
-        """What each of the app's triggers last did, and what came of it."""
-        return list(self._call("GET", f"/triggers?{urlencode({'app': app})}")["triggers"])
+    def triggers(self, app: str) -> tuple[list[dict[str, Any]], str | None]:
+        """What each of the app's triggers last did, and what came of it; why none should start a run yet, or None."""
+        answer = self._call("GET", f"/triggers?{urlencode({'app': app})}")
+        return list(answer["triggers"]), answer.get("unproven")
 
     def decide(self, run_id: str, decision: str, body: dict[str, Any]) -> dict[str, Any]:
         """``decision``: approve, reject or failback."""

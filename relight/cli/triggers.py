@@ -12,6 +12,7 @@ from relight.adapters.triggers import triggers as deployed
 from relight.cli.output import table, toned
 from relight.cli.session import AppOption, Session
 from relight.cron import next_due
+from relight.errors import DrillNotPassed
 from relight.model import encode, timestamp
 
 DOES = {
@@ -30,12 +31,22 @@ SAYS = {
 def arm(session: Session, app: AppOption = None) -> None:
     """Lets the alarm and the drill schedule start runs.
 
+    Only once a drill has passed on the app's configuration as it is now; an app that you name is armed all the same.
+
     \b
     Examples:
       relight arm
       relight arm --app shop
     """
+    chosen = session.app(app).name
+    session.connect()
+    _, why = session.console.triggers(chosen)
+    if why and app is None:
+        fix = f"rehearse it: relight drill; or arm it by its name, unproven: relight arm --app {chosen}"
+        raise DrillNotPassed(f"app {chosen}", f"{why}, so nobody knows what an alarm would start", fix)
     switched(session, app, True)
+    if why:
+        session.output.says(f"it is armed unproven: {escape(why)}; rehearse it soon: relight drill")
 
 
 def disarm(session: Session, app: AppOption = None) -> None:
@@ -79,7 +90,8 @@ def triggers(session: Session, app: AppOption = None) -> None:
     chosen = session.app(app).name
     session.connect()
     name = session.config.name
-    last = {row["trigger"]: row for row in session.console.triggers(chosen)}
+    fired, unproven = session.console.triggers(chosen)
+    last = {row["trigger"]: row for row in fired}
     now = datetime.now(UTC)
     rows = [{**encode(one), "next": due(one, now), "last": last.get(one.trigger)} for one in deployed(name, chosen)]
     alarms = {which: alarm_state(name, chosen, which) for which in ("unhealthy", "recovered", "probe-silent")}
@@ -88,8 +100,11 @@ def triggers(session: Session, app: AppOption = None) -> None:
         page.print(table(("trigger", "armed", "next", "last", "what came of it"), [cells(row) for row in rows]))
         for line in footer(chosen, rows, alarms, last.get("recovered")):
             page.print(line)
+        if unproven:
+            page.print(f"unproven: {escape(unproven)}; rehearse it: relight drill")
 
-    session.output.show({"app": chosen, "alarms": alarms, "triggers": rows, "recovered": last.get("recovered")}, render)
+    document = {"app": chosen, "alarms": alarms, "triggers": rows, "recovered": last.get("recovered")}
+    session.output.show({**document, "unproven": unproven}, render)
 
 
 def due(one: Trigger, now: datetime) -> str | None:

@@ -198,8 +198,21 @@ def state() -> set[str]:
     return {boto3.client("events").describe_rule(Name="relight-sample-alarm")["State"], *(one["State"] for one in schedules)}
 
 
+def test_nothing_is_armed_before_a_drill_passed_unless_it_is_named(terminal: Terminal, api: Stub) -> None:
+    triggers()
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": "no drill of it has passed yet"})
+    said = terminal("arm")
+    assert said.status == 2 and said.err.count("\n") == 1
+    assert "R232: app sample: no drill of it has passed yet" in said.err and "relight arm --app sample" in said.err
+    assert state() == {"DISABLED"}
+    named = terminal("arm", "--app", "sample")
+    assert named.status == 0 and "unproven: no drill of it has passed yet" in named.out + named.err
+    assert state() == {"ENABLED"}
+
+
 def test_arming_switches_alarm_and_schedule_and_may_be_repeated(terminal: Terminal, api: Stub) -> None:
     triggers()
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": None})
     for command, expected in (("arm", "ENABLED"), ("arm", "ENABLED"), ("disarm", "DISABLED"), ("disarm", "DISABLED")):
         assert terminal(command).status == 0
         assert state() == {expected}
@@ -216,6 +229,7 @@ def test_triggers_tell_what_is_armed_what_it_did_and_when_it_is_due(terminal: Te
 
 
 def test_arming_an_app_that_is_not_deployed_is_a_user_error(terminal: Terminal, api: Stub) -> None:
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": None})
     said = terminal("arm")
     assert said.status == 2
     assert "R219: app sample" in said.err

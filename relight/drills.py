@@ -1,0 +1,35 @@
+"""What drills prove, and for how long: nothing starts by itself before one passed, and one that is overdue is told."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from relight.config import App, Drill
+from relight.cron import last_due
+from relight.model import PassedDrill, canonical, encode, moment, timestamp
+
+GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
+UNCHANGED_BY = ("drill", "retention")  # when to rehearse, and what to keep, change no recovery
+
+
+def version(app: App) -> str:
+    """Of the app's configuration, as far as a recovery goes by it: what one version proved says nothing of another."""
+    matters = {name: value for name, value in encode(app).items() if name not in UNCHANGED_BY}
+    return sha256(canonical(matters)).hexdigest()[:16]
+
+
+def unproven(app: App, passed: PassedDrill | None) -> str | None:
+    """Why nothing may start by itself yet, or None."""
+    if passed is None:
+        return "no drill of it has passed yet"
+    if passed.version != version(app):
+        return f"its configuration changed since the last drill that passed ({passed.run_id}, {passed.began_at})"
+    return None
+
+
+def overdue(drill: Drill, passed: PassedDrill | None, at: datetime) -> str | None:
+    """Why the rehearsals are not alive: the last one due was skipped, hung or failed. None when it, or a later one, passed."""
+    due = last_due(drill.cron, drill.zone, at - GRACE).first
+    if passed and moment(passed.began_at) >= due:
+        return None
+    last = f"the last that passed began {passed.began_at}" if passed else "none has ever passed"
+    return f"a drill was due {timestamp(due)}; {last}"
