@@ -10,10 +10,23 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from relight.config import Config
+from relight.model import Phase
 
 COLD_AFTER = Duration.days(90)
 ABANDONED_AFTER = Duration.days(7)  # an upload that never ended is invisible, and paid for
 OLD_VERSIONS_KEPT = Duration.days(400)
+
+
+def receipts_are_written_once(bucket: s3.IBucket) -> iam.PolicyStatement:
+    """S3 itself refuses whoever would write over a receipt; the report, the plan and chain.json may be written again."""
+    return iam.PolicyStatement(
+        sid="ReceiptsAreWrittenOnce",
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:PutObject"],
+        resources=[bucket.arn_for_objects(f"*/??-{phase}.json") for phase in Phase],
+        conditions={"Null": {"s3:if-none-match": "true"}},
+    )
 
 
 class EvidenceStack(Stack):
@@ -29,7 +42,7 @@ class EvidenceStack(Stack):
         self.topic = self._topic(config)
 
     def _bucket(self) -> s3.Bucket:
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "Evidence",
             versioned=True,
@@ -51,6 +64,8 @@ class EvidenceStack(Stack):
                 )
             ],
         )
+        bucket.add_to_resource_policy(receipts_are_written_once(bucket))
+        return bucket
 
     def _table(self) -> dynamodb.Table:
         recovery = dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True)

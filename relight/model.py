@@ -8,7 +8,7 @@ Times are RFC 3339 UTC strings on the wire (``2026-11-23T03:00:00Z``), durations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -78,6 +78,7 @@ class RunRequest:
     ``backup``: a selector (``relight.formats.is_selector``) or a backup's S3 URI.
     ``start_at``: ``launch`` (the default), ``restore`` or ``validate`` on the runner being held for the app, or
     ``teardown`` to give it up. ``stop_after``: the phase after which the runner is held instead of torn down.
+    ``existing``: what the restore does with others' objects in its way; None: as the app says.
     """
 
     app: str
@@ -94,6 +95,7 @@ class RunRequest:
     stop_after: Phase | None = None
     break_glass: str | None = None
     negative_control: bool = False
+    existing: Literal["fail", "keep", "update"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

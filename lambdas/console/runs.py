@@ -66,7 +66,13 @@ def as_restored(desk: Desk, request: RunRequest, held: Lease) -> RunRequest:
         if asked and not is_selector(str(asked)) and str(asked).rstrip("/") != str(there.get(name)).rstrip("/"):
             problem = f"the held runner has {there.get(name) or 'the default'}, so that is all it can validate"
             raise RequestInvalid(f"{name} {asked}", problem, "leave it out, or restore first: relight restore")
-    return replace(request, backup=there["backup"], image_ref=there.get("image_ref"), namespace=there.get("namespace"))
+    return replace(
+        request,
+        backup=there["backup"],
+        image_ref=there.get("image_ref"),
+        namespace=there.get("namespace"),
+        existing=there.get("existing"),
+    )
 
 
 def check(request: RunRequest, app: App, lease: Lease | None) -> None:

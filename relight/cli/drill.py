@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from relight.cli import runs
-from relight.cli.golden import BackupOption, Choice, ImageOption, JobOption, NamespaceOption, request, started
+from relight.cli.golden import (
+    BackupOption,
+    Choice,
+    ExistingOption,
+    ImageOption,
+    JobOption,
+    NamespaceOption,
+    request,
+    started,
+)
 from relight.cli.session import AppOption, Session
 from relight.errors import RequestInvalid
 
@@ -31,6 +40,7 @@ def drill(
     image_ref: ImageOption = None,
     namespace: NamespaceOption = None,
     run_job: JobOption = True,
+    existing: ExistingOption = None,
     auto_promote: Annotated[
         str, typer.Option(help="Only false is accepted: nothing is promoted without approval.")
     ] = "false",
@@ -53,7 +63,7 @@ def drill(
         raise RequestInvalid(
             "--auto-promote true", "nothing is promoted without a person's approval", "leave it out or give false"
         )
-    choice = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace, run_job=run_job)
+    choice = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace, run_job=run_job, existing=existing)
     fields = request(
         session,
         choice,

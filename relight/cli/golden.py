@@ -16,6 +16,7 @@ from relight.config import App
 from relight.errors import BackupError, ConfirmationMissing, ImageNotPinned, RelightError, RequestInvalid
 from relight.formats import SELECTORS, is_name, is_selector
 from relight.model import Mode, Phase
+from relight.recovery.standing import Existing
 
 BackupOption = Annotated[
     str,
@@ -26,6 +27,10 @@ NamespaceOption = Annotated[str | None, typer.Option("--namespace", envvar="NAME
 JobOption = Annotated[bool, typer.Option("--run-job/--no-run-job", envvar="RUN_JOB", help="Run the job validators.")]
 PlanModeOption = Annotated[
     Mode, typer.Option("--mode", help="Whose plan: the hash covers the mode, so an incident's is had only with incident.")
+]
+ExistingOption = Annotated[
+    Existing | None,
+    typer.Option("--existing", help="Others' objects in the way of the restore; as the app says when left out."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", envvar="CONFIRM_DESTROY", help="Yes, destroy it.")]
 
@@ -39,6 +44,7 @@ class Choice:
     image_ref: str | None = None
     namespace: str | None = None
     run_job: bool = True
+    existing: Existing | None = None
 
 
 def request(session: Session, choice: Choice, reason: str, **more: Any) -> dict[str, Any]:
@@ -62,6 +68,7 @@ def request(session: Session, choice: Choice, reason: str, **more: Any) -> dict[
         "image_ref": choice.image_ref,
         "namespace": choice.namespace,
         "run_job": choice.run_job,
+        "existing": choice.existing,
         **more,
     }
 
@@ -105,6 +112,7 @@ def plan(
     namespace: NamespaceOption = None,
     run_job: JobOption = True,
     mode: PlanModeOption = Mode.DRILL,
+    existing: ExistingOption = None,
     against: planning.AgainstOption = "empty",
     server_dry_run: planning.DryRunOption = False,
 ) -> None:
@@ -120,8 +128,8 @@ def plan(
       relight plan --run-id r --output-dir p --backup-uri s3://…
       relight plan --run-id r --output-dir p --against ~/.kube/config --server-dry-run
     """
-    choice = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace, run_job=run_job)
-    fields = request(session, choice, "relight plan", mode=mode)
+    chosen = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace, run_job=run_job, existing=existing)
+    fields = request(session, chosen, "relight plan", mode=mode)
     planning.write(session, run_id, fields, output_dir, planning.Against(against, server_dry_run))
 
 
@@ -151,6 +159,7 @@ def restore(
     backup_uri: BackupOption = "latest_valid",
     image_ref: ImageOption = None,
     namespace: NamespaceOption = None,
+    existing: ExistingOption = None,
     wait: runs.WaitOption = True,
     timeout: runs.TimeoutOption = 3600,
 ) -> int:
@@ -160,8 +169,9 @@ def restore(
     Examples:
       relight restore
       relight restore --backup-uri s3://bucket/shop/backups/2026-11-23
+      relight restore --existing keep
     """
-    choice = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace)
+    choice = Choice(app=app, backup=backup_uri, image_ref=image_ref, namespace=namespace, existing=existing)
     steps = {"start_at": Phase.RESTORE, "stop_after": Phase.RESTORE}
     return started(session, request(session, choice, "relight restore", **steps), wait, timeout)
 

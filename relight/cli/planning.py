@@ -16,7 +16,6 @@ from relight.backup.catalog import select
 from relight.backup.reader import open_backup
 from relight.cli.output import table
 from relight.cli.session import Session
-from relight.config import App
 from relight.errors import RelightError, RequestInvalid
 from relight.model import encode, run_request
 from relight.recovery.context import BackupFacts, Recipe
@@ -53,9 +52,8 @@ def write(session: Session, run_id: str, fields: dict[str, Any], output_dir: Pat
     Raises what reading and planning raise, and RequestInvalid.
     """
     check(output_dir, against)
-    app = session.app(run_request(fields).app)
     bundle = make(session, run_id, fields)
-    asked = None if against.target == EMPTY.name else ask(bundle, app, against)
+    asked = None if against.target == EMPTY.name else ask(bundle, against)
     keep(bundle, output_dir)
     foreseen = asked or bundle.forecast
     found = {"run_id": run_id, "directory": str(output_dir), "hash": bundle.hash, "plan": bundle.document}
@@ -100,12 +98,12 @@ def make(session: Session, run_id: str, fields: dict[str, Any]) -> PlanBundle:
     return make_plan(PlanInputs(recipe=recipe, mode=request.mode, ladder=runner.instance_types, disk_gib=runner.disk_gib))
 
 
-def ask(bundle: PlanBundle, app: App, against: Against) -> Forecast:
+def ask(bundle: PlanBundle, against: Against) -> Forecast:
     """What would become of the plan on a cluster that stands. Reads it, and changes nothing."""
     cluster = Cluster(Path(against.target).expanduser())
     try:
         target = inspect(cluster, against.target, bundle.objects, set(REFERENCES))
-        foreseen = forecast(bundle.objects, target, Existing(app.existing))
+        foreseen = forecast(bundle.objects, target, Existing(bundle.document["existing"]))
         return dry_run(cluster, bundle.objects, target, foreseen) if against.server_dry_run else foreseen
     except RelightError as error:
         raise RequestInvalid(

@@ -44,6 +44,7 @@ class Session:
     """One invocation of the CLI. What it needs is read when it is first asked for, so that help costs nothing."""
 
     def __init__(self, config: Path | None, local: bool, form: Form) -> None:
+        self.config_given = config
         self.config_path = config or (ENGINE / "relight.toml" if local else Path("relight.toml"))
         self.local = local
         self.output = Output(form is Form.JSON, local)

@@ -20,7 +20,7 @@ from relight.recovery.volumes import place
 CONCURRENCY = 32
 RESTORE_SECONDS = 1500.0
 ESTABLISHED_SECONDS = 60.0
-WAS_THERE = 'it was there already, and the app says existing = "fail"'
+WAS_THERE = 'it was there already, and existing = "fail" was chosen'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What the transforms of one restore need to know, gathered once from the recipe."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -59,7 +59,7 @@ class Recipe:
     @classmethod
     def of(cls, app: App, run: RunRequest, backup: BackupFacts, manifests: Objects) -> "Recipe":
         return cls(
-            app=app,
+            app=replace(app, existing=run.existing) if run.existing else app,
             backup=backup,
             manifests=manifests,
             namespace=run.namespace,

@@ -1,6 +1,6 @@
 """What objects refer to at cluster scope in words of their own: references whose kind the cluster's CRDs make exact."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from relight.recovery.cluster import Object, Objects
@@ -17,13 +17,14 @@ def cluster_kinds(definitions: Objects) -> frozenset[GroupKind]:
     return frozenset((spec["group"], spec["names"]["kind"]) for spec in specs if spec.get("scope") == "Cluster")
 
 
-def named_by(obj: Object, kinds: frozenset[GroupKind]) -> Iterator[tuple[GroupKind, str]]:
+def named_by(obj: Object, kinds: frozenset[GroupKind], groups: Collection[str]) -> Iterator[tuple[GroupKind, str]]:
     """Each (group and kind, name) of ``kinds``, and of the built-in classes, that the object's own fields name exactly:
-    a reference with kind and name (``issuerRef``), or the name of a class (``gatewayClassName``)."""
+    a reference with kind and name (``issuerRef``), or the name of a class (``gatewayClassName``). And what names a group
+    that is not among ``groups``, those that the cluster serves: the app needs it, and nobody has it."""
     known = kinds | REFERENCES.keys()
     for found in _mappings({key: value for key, value in obj.items() if key not in NO_FIELDS}):
         for wanted, family, name in _spoken(found):
-            if isinstance(name, str) and name and (kind := _resolved(wanted, family, group(obj), known)):
+            if isinstance(name, str) and name and (kind := _resolved(wanted, family, group(obj), known, groups)):
                 yield kind, name
 
 
@@ -52,9 +53,11 @@ def _family(reference: Object) -> str | None:
     return group(reference) if isinstance(reference.get("apiVersion"), str) else None
 
 
-def _resolved(kind: str, family: str | None, home: str, known: frozenset[GroupKind]) -> GroupKind | None:
+def _resolved(
+    kind: str, family: str | None, home: str, known: frozenset[GroupKind], groups: Collection[str]
+) -> GroupKind | None:
     """The one kind that is meant: of the group told, else of the object's own, else the only one of that name."""
     if family is not None:
-        return (family, kind) if (family, kind) in known else None
+        return (family, kind) if (family, kind) in known or ("." in family and family not in groups) else None
     same = [one for one in known if one[1] == kind]
     return (home, kind) if (home, kind) in known else same[0] if len(same) == 1 else None

@@ -160,6 +160,12 @@ def test_the_engine_is_not_begun_on_a_disk_that_is_too_small(
     assert not Path(".relight").exists()
 
 
+def test_the_demo_refuses_a_configuration_that_it_would_not_use(terminal: Terminal) -> None:
+    said = terminal("demo", "--approve", "--config", "mine.toml")
+    assert said.status == 2
+    assert "R214: --config mine.toml: is not what the demo runs: it has its own; leave it out" in said.err
+
+
 # ------------------------------------------------------------------ where to look
 def test_the_configuration_says_which_region_is_asked(terminal: Terminal, api: Stub) -> None:
     text = Path("relight.toml").read_text()

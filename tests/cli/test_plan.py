@@ -72,14 +72,15 @@ def test_a_person_reads_what_will_fail_and_why(terminal: Terminal, backup: str) 
     assert "Deployment.apps sample/web needs ConfigMap sample/settings" in out
 
 
+@pytest.mark.parametrize(("said_in_toml", "typed"), [("keep", ()), ("update", ("--existing", "keep"))])
 def test_against_a_cluster_what_is_there_counts_and_nothing_is_changed(
-    terminal: Terminal, backup: str, cluster: Api, tmp_path: Path
+    said_in_toml: str, typed: tuple[str, ...], terminal: Terminal, backup: str, cluster: Api, tmp_path: Path
 ) -> None:
     there = {"metadata": {"name": "sample-settings", "resourceVersion": "7"}}
     cluster.answers[CONFIG_MAPS] = (200, {"items": [there]})
     toml = tmp_path / "relight.toml"
-    toml.write_text(toml.read_text().replace('name = "sample"\n', 'name = "sample"\nexisting = "keep"\n', 1))
-    said = terminal(*PLAN, "--against", "kubeconfig", "-o", "json")
+    toml.write_text(toml.read_text().replace('name = "sample"\n', f'name = "sample"\nexisting = "{said_in_toml}"\n', 1))
+    said = terminal(*PLAN, "--against", "kubeconfig", *typed, "-o", "json")
     assert said.status == 0, said.err
     found = fates(said.document)
     assert found["ConfigMap sample/sample-settings"] == "kept"

@@ -33,7 +33,8 @@ GOLDEN = [
     (("drill", "--start-at", "restore", "--stop-after", "validate"), {"start_at": "restore", "stop_after": "validate"}),
     (("drill", "--rehearse-approval", "--negative-control"), {"rehearse_approval": True, "negative_control": True}),
     (("drill", "--backup-uri", URI, "--image-ref", DIGEST), {"backup": URI, "image_ref": DIGEST}),
-    (("drill", "--namespace", "elsewhere"), {"namespace": "elsewhere"}),
+    (("restore", "--existing", "keep"), {"existing": "keep"}),
+    (("drill", "--namespace", "elsewhere", "--existing", "fail"), {"namespace": "elsewhere", "existing": "fail"}),
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from relight.settings import FunctionSettings
 from tests.infra.conftest import ROOT, Templates, read, synth
 from tests.infra.template import functions, joined, of_type, only, text
 
+REWRITTEN = ("report.json", "report.html", "chain.json", "plan/plan.json", "plan/objects.jsonl", "plan/manifest.json")
+KEYS = [f"shop/ab-run/{number:02d}-{phase}.json" for number, phase in enumerate(Phase, 1)]
+KEYS += [f"shop/ab-run/{name}" for name in REWRITTEN]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # a first synthesis may fetch wheels
 
 
@@ -198,6 +202,16 @@ def test_evidence_outlives_everything(templates: Templates) -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
     assert only(templates["evidence"], "AWS::KMS::Key")["KeySpec"] == "ECC_NIST_P256"
+
+
+def test_s3_itself_refuses_to_write_over_a_receipt_and_over_nothing_else(templates: Templates) -> None:
+    policy = only(templates["evidence"], "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    (denied,) = (row for row in policy if row.get("Sid") == "ReceiptsAreWrittenOnce")
+    assert (denied["Effect"], denied["Action"], denied["Principal"]) == ("Deny", "s3:PutObject", {"AWS": "*"})
+    assert denied["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    patterns = [joined(resource).partition("/")[2] for resource in denied["Resource"]]
+    covered = [key for key in KEYS if any(fnmatchcase(key, pattern) for pattern in patterns)]
+    assert covered == [f"shop/ab-run/{number:02d}-{phase}.json" for number, phase in enumerate(Phase, 1)]
 
 
 def test_uploads_that_never_ended_are_swept_from_the_evidence(templates: Templates) -> None:

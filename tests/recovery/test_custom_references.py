@@ -67,6 +67,19 @@ def test_what_only_looks_like_a_reference_takes_nothing_along(spec: Object) -> N
     assert not {"ClusterIssuer/mine", "ForgeClass/mine"} & found(primary(wish(**spec)))
 
 
+@pytest.mark.parametrize("told", [{"group": "absent.example.com"}, {"apiVersion": "absent.example.com/v1"}])
+def test_a_reference_to_a_group_that_the_cluster_does_not_serve_is_listed(told: Object) -> None:
+    lacking = collect(primary(wish(issuerRef={"kind": "Oracle", "name": "mine", **told})), "shop").unresolved
+    (one,) = lacking
+    assert one["needs"] == "Oracle.absent.example.com mine" and one["reason"]
+
+
+def test_a_subject_of_a_served_group_that_is_no_object_is_not_listed() -> None:
+    subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "ann"}
+    binding = obj("rbac.authorization.k8s.io/v1", "RoleBinding", "ann", subjects=[subject])
+    assert collect(primary(binding), "shop").unresolved == ()
+
+
 def test_the_text_of_a_config_map_is_no_reference() -> None:
     data = {"kind": "ClusterIssuer", "name": "mine"}
     assert "ClusterIssuer/mine" not in found(primary(obj("v1", "ConfigMap", "text", data=data)))

@@ -1,10 +1,13 @@
 """A cluster that is not empty: after an interrupted restore, and with objects of somebody else in the way."""
 
+from typing import Literal
+
 import pytest
 
 from relight.errors import ClusterRefused
-from relight.model import RestoreOutcome
+from relight.model import RestoreOutcome, RunRequest
 from relight.recovery.cluster import Object
+from relight.recovery.context import Recipe
 from relight.recovery.ledger import LedgerRow
 from tests.recovery.fake import FakeCluster
 from tests.recovery.restoring import restore, row
@@ -60,6 +63,14 @@ def test_existing_fail_applies_nothing_and_names_what_was_there() -> None:
     assert cluster.applied == [] and ledger.outcome == RestoreOutcome.PARTIAL
     assert 'existing = "fail"' in row(ledger, "settings").reason
     assert row(ledger, "web").reason == "nothing was applied: 1 other object(s) were there already"
+
+
+@pytest.mark.parametrize(("asked", "chosen"), [("keep", "keep"), (None, "fail")])
+def test_a_runs_own_choice_stands_over_the_apps(asked: Literal["keep"] | None, chosen: str) -> None:
+    made = recipe(app=app(existing="fail"))
+    run = RunRequest(app="shop", existing=asked)
+    bundle = plan(Recipe.of(made.app, run, made.backup, made.manifests))
+    assert bundle.document["existing"] == chosen
 
 
 @pytest.mark.parametrize("existing", ["fail", "keep"])

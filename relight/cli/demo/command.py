@@ -31,6 +31,12 @@ def demo(
       relight demo --approve
       relight demo --reject -o json
     """
+    if session.config_given:
+        raise RequestInvalid(
+            f"--config {session.config_given}",
+            "is not what the demo runs: it has its own",
+            "leave it out (or unset RELIGHT_CONFIG)",
+        )
     decision = decided(approve, reject)
     from relight.cli.demo.story import Story  # the engine's packages are not needed elsewhere
 
