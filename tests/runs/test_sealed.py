@@ -44,6 +44,18 @@ class Sealed(Stage):
         assert found
         return found
 
+    def mailbox(self) -> str:
+        """A queue's URL, to which everything goes that people are told."""
+        queue = str(self.aws("sqs").create_queue(QueueName="mailbox")["QueueUrl"])
+        arn = self.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for topic in self.aws("sns").list_topics()["Topics"]:
+            self.aws("sns").subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=arn)
+        return queue
+
+    def messages(self, queue: str) -> list[str]:
+        found = self.aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [row["Body"] for row in found]
+
     def custody(self, run_id: str) -> dict[str, str]:
         """What Plan's receipt says of each recipient, by its kind."""
         rows = [row for one in self.receipts(run_id) if one["phase"] == "plan" for row in one["verdicts"]]
@@ -76,6 +88,7 @@ def test_a_person_opens_it_with_the_role_or_with_the_key_from_the_safe(stage: Se
 
 
 def test_a_drill_opens_it_and_nobody_is_told_the_key(stage: Sealed) -> None:
+    mailbox = stage.mailbox()
     run_id = stage.start(mode="drill")
     assert stage.ended(run_id)["end"] == "Succeeded"
     holds(stage, run_id)
@@ -83,9 +96,13 @@ def test_a_drill_opens_it_and_nobody_is_told_the_key(stage: Sealed) -> None:
     key = stage.seal().key
     with stage.signed_in():
         wrapped = json.loads(S3().get(f"{stage.backup_uri}/metadata.json"))["encryption"]["recipients"]
-    said = stage.said(run_id) + json.dumps(stage.execution(run_id), default=str)
+    rows = stage.aws("dynamodb").scan(TableName=stage.deployment.table, ConsistentRead=True)["Items"]  # orders and tasks
+    messages = stage.messages(mailbox)
+    said = "".join([stage.said(run_id), json.dumps([stage.execution(run_id), rows], default=str), *messages])
     forms = [b64encode(key).decode(), key.hex(), *(row["wrapped"] for row in wrapped), "PRIVATE KEY"]
-    assert "opened the backup" in said  # what is looked through is what the run left
+    assert (
+        "opened the backup" in said and run_id in "".join(messages) and "order" in json.dumps(rows)
+    )  # what is looked through is what the run left
     assert not [form for form in forms if form in said]
 
 
