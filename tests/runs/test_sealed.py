@@ -1,6 +1,8 @@
 """Backups that only their recipients can open: from the cluster to a drill, and what happens when the key is taken away."""
 
 import json
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,13 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
-from relight.backup.recipients import by_kms, by_private_key, load_private, public_text
+from relight.backup.recipients import load_private, public_text
 from relight.backup.seal import Seal
-from relight.backup.verify import verify
-from relight.cli.decrypt import write_plain
 from relight.config import App, Encryption
 from tests.runs.invariants import holds
-from tests.runs.stage import Stage
+from tests.runs.stage import SAMPLE, Stage
 from tests.support import free_port
 
 pytestmark = pytest.mark.slow
@@ -38,6 +38,14 @@ class Sealed(Stage):
         offline = public_text(load_private(self.offline))
         return replace(app, encryption=Encryption(kms_keys=(self.key,), offline_keys=(offline,)))
 
+    def relight(self, *arguments: str) -> str:
+        """What the command line answers, to a person with the rights of an administrator."""
+        with self.signed_in():
+            command = [sys.executable, "-m", "relight.cli", *arguments, "--config", str(SAMPLE)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def seal(self) -> Seal:
         with self.signed_in():
             found = open_backup(S3(), self.backup_uri).seal
@@ -48,6 +56,9 @@ class Sealed(Stage):
         """A queue's URL, to which everything goes that people are told."""
         queue = str(self.aws("sqs").create_queue(QueueName="mailbox")["QueueUrl"])
         arn = self.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        allowed = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        self.aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         for topic in self.aws("sns").list_topics()["Topics"]:
             self.aws("sns").subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=arn)
         return queue
@@ -79,10 +90,9 @@ def stage(sealed: Sealed) -> Iterator[Sealed]:
 
 
 def test_a_person_opens_it_with_the_role_or_with_the_key_from_the_safe(stage: Sealed, tmp_path: Path) -> None:
-    with stage.signed_in():
-        assert verify(S3(), stage.backup_uri, deep=True) == []
-        for name, unlock in (("role", by_kms), ("safe", by_private_key(stage.offline))):
-            write_plain(open_backup(S3(), stage.backup_uri, unlock=unlock), tmp_path / name)
+    stage.relight("backup", "verify", stage.backup_uri)
+    for name, key in (("role", []), ("safe", ["--key", str(stage.offline)])):
+        stage.relight("backup", "decrypt", stage.backup_uri, "--to", str(tmp_path / name), *key)
     plain = [(tmp_path / name / "state.tar.zst").read_bytes() for name in ("role", "safe")]
     assert plain[0] == plain[1] and plain[0].startswith(b"\x28\xb5\x2f\xfd")
 
@@ -100,10 +110,20 @@ def test_a_drill_opens_it_and_nobody_is_told_the_key(stage: Sealed) -> None:
     messages = stage.messages(mailbox)
     said = "".join([stage.said(run_id), json.dumps([stage.execution(run_id), rows], default=str), *messages])
     forms = [b64encode(key).decode(), key.hex(), *(row["wrapped"] for row in wrapped), "PRIVATE KEY"]
-    assert (
-        "opened the backup" in said and run_id in "".join(messages) and "order" in json.dumps(rows)
-    )  # what is looked through is what the run left
+    assert "opened the backup" in said  # what is looked through is what the run left
+    assert run_id in "".join(messages) and "order" in json.dumps(rows)
     assert not [form for form in forms if form in said]
+
+
+def test_the_report_names_the_person_who_proved_the_key_from_the_safe(stage: Sealed) -> None:
+    said = stage.relight("backup", "prove-key", stage.backup_uri, "--key", str(stage.offline), "-o", "json")
+    proof = json.loads(said)["proof"]
+    run_id = stage.start(mode="drill")
+    assert stage.ended(run_id)["end"] == "Succeeded"
+    assert stage.custody(run_id) == {"kms": "PASSED", "x25519": "PASSED"}
+    with stage.signed_in():
+        page = S3().get(f"{stage.evidence(run_id)}/report.html").decode()
+    assert f"was last proven by {proof['by']} on {proof['at'][:10]}" in page
 
 
 def test_a_disabled_key_ends_the_drill_before_a_runner_is_launched(stage: Sealed) -> None:
