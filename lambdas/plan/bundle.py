@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from lambdas.plan.custody import custody
@@ -10,6 +11,7 @@ from relight.adapters.catalog import Catalog
 from relight.adapters.compute import Compute
 from relight.adapters.s3 import join
 from relight.backup.catalog import Selection, select
+from relight.backup.proofs import last
 from relight.backup.reader import open_backup
 from relight.config import App
 from relight.drills import version
@@ -50,7 +52,8 @@ class Planning:
 
     def _bundle(self, chosen: Selection) -> PlanBundle:
         backup = open_backup(self.now.store, chosen.uri, chosen.metadata_sha256)
-        self.now.record.verdicts += custody(self.app, backup)
+        proofs = partial(last, self.now.store, self.now.settings.evidence_bucket, self.app.name)
+        self.now.record.verdicts += custody(self.app, backup, proofs)
         facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
         recipe = Recipe.of(self.app, self.now.run, facts, backup.manifests())
         settings = self.now.settings

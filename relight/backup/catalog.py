@@ -11,6 +11,7 @@ from relight.backup.faults import fault
 from relight.backup.metadata import BACKUP_ID, Metadata
 from relight.backup.parallel import ordered
 from relight.backup.reader import open_backup
+from relight.backup.recipients import KMS, recipients
 from relight.backup.verify import problems
 from relight.errors import BackupError, BackupInvalid, NoUsableBackup, RequestInvalid
 from relight.formats import SELECTORS, is_selector
@@ -29,6 +30,7 @@ class BackupSummary:
 
     ``bytes``: of all its objects, as stored. ``committed``: metadata.json is there. ``modified``: of its youngest.
     ``fingerprint``: of its objects' names, sizes and etags: as long as it is the same, no byte of them has changed.
+    ``kms_keys``: those that it was sealed for.
     """
 
     uri: str
@@ -40,6 +42,7 @@ class BackupSummary:
     problem: str = ""
     modified: datetime | None = None
     fingerprint: str = ""
+    kms_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,8 @@ def _summary(store: S3, uri: str, backup_id: str, objects: list[ObjectInfo]) -> 
         found = open_backup(store, uri).metadata
     except BackupError as error:
         return replace(made, problem=str(error))
-    return replace(made, committed=True, created_at=found.created_at, app=found.app)
+    kms_keys = tuple(one.key for one in recipients(found.encryption) if one.kind == KMS) if found.sealed else ()
+    return replace(made, committed=True, created_at=found.created_at, app=found.app, kms_keys=kms_keys)
 
 
 def _newest_first(found: BackupSummary) -> tuple[float, str]:

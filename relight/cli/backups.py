@@ -22,6 +22,7 @@ from relight.cli.decrypt import decrypt
 from relight.cli.listing import backups
 from relight.cli.onefile import get
 from relight.cli.output import table, toned
+from relight.cli.provekey import prove_key
 from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
 from relight.config import App
@@ -187,5 +188,6 @@ group.callback()(with_session(backup))
 group.command("verify")(with_session(check))
 group.command("get")(with_session(get))
 group.command("decrypt")(with_session(decrypt))
+group.command("prove-key")(with_session(prove_key))
 group.command("prune")(with_session(prune))
 group.command("list")(with_session(backups))  # under the other name that people try

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from relight.adapters.aws import client, translated
 from relight.adapters.buckets import BucketFacts, bucket_facts
 from relight.adapters.s3 import S3
+from relight.backup.catalog import list_backups
+from relight.backup.recipients import needed
 from relight.cli import exits
 from relight.cli.output import table, toned
 from relight.cli.session import STATE, Session
+from relight.config import Encryption
 from relight.errors import ConfigInvalid, RelightError
 
 PYTHON = (3, 11)
+SHOWN = 5  # backups in a line
 PACKAGES = {"boto3": "every command", "kubernetes": "relight backup", "ministack": "relight demo and --local"}
 
 
@@ -132,6 +136,34 @@ def kept(check: str, bucket: BucketFacts) -> Finding:
     return Finding(check=check, state="missing" if fix else "ok", detail=f"{bucket.name}: {versions}; {lock}", fix=fix)
 
 
+def former_keys(session: Session) -> Iterator[Finding]:
+    """Which backups would be lost to Relight with a key that seals no more."""
+    try:
+        apps, store = [app for app in session.config.apps if app.encryption], S3()
+    except RelightError:
+        return  # said by the checks before
+    for app in apps:
+        check, about = f"keys of {app.name}", app.encryption
+        try:
+            used = {one.backup_id: one.kms_keys for one in list_backups(store, app.storage) if one.kms_keys}
+        except RelightError as error:
+            what, _, fix = str(error).rpartition("; ")
+            yield Finding(check=check, state="missing", detail=f"{error.code} {what}", fix=fix)
+            continue
+        yield from needs(check, about, needed(used, about.kms_keys)) if about else ()
+
+
+def needs(check: str, about: Encryption, gone: dict[str, list[str]]) -> Iterator[Finding]:
+    """``gone``: keys that no longer seal, and the backups that nothing else in KMS opens."""
+    if not gone:
+        yield Finding(check=check, state="ok", detail="no backup needs a former KMS key")
+    for key, backups in gone.items():
+        listed = key in about.former_kms_keys
+        detail = f"{len(backups)} backup(s) need the former {key}: {', '.join(sorted(backups)[:SHOWN])}"
+        fix = "" if listed else f"add {key} to former_kms_keys and deploy: Relight's roles cannot open them"
+        yield Finding(check=check, state="ok" if listed else "failed", detail=detail, fix=fix)
+
+
 def caller(session: Session) -> str:
     session.connect()
     with translated("ask who is calling"):
@@ -156,4 +188,4 @@ def writable(session: Session) -> Iterator[Finding]:
         yield Finding(check="state directory", state="failed", detail=f"{STATE}: {error.strerror}", fix=fix)
 
 
-CHECKS = (python, packages, isolation, loopback, writable, configuration, deployment, storage)
+CHECKS = (python, packages, isolation, loopback, writable, configuration, deployment, storage, former_keys)

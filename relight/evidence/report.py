@@ -10,6 +10,7 @@ from relight.model import Failure, Outcome, Phase, Run, Verdict, encode, moment,
 from relight.words import counts
 
 SCHEMA_VERSION = 1
+CUSTODY = "key custody"  # the check in Plan's receipt that has a row for each who can open the backup
 SUMMARIES = {
     Outcome.HEALTHY: "{app} is healthy; nothing was done.",
     Outcome.SUCCEEDED: "{app}: the {mode} succeeded; nothing is left running.",
@@ -69,6 +70,7 @@ def build(ended: Ended, links: Sequence[Link], readiness: dict[str, Any] | None 
         "phases": [_phase(link, body) for link, body in receipts],
         "facts": {name: value for name, value in ended.variables.items() if value is not None},
         "warnings": list(_warnings(ended, [body for _, body in receipts])),
+        "custody": [row for _, body in receipts for row in body.get("verdicts", []) if row.get("check") == CUSTODY],
         "readiness": readiness,
         "receipts": [{"uri": link.uri, "sha256": link.sha256} for link in links],
     }

@@ -55,15 +55,20 @@ class Stage(Faults):
         config = load(SAMPLE)
         apps = tuple(replace(app, **QUICK, signals=app.signals[:1], validators=quick(app)) for app in config.apps)
         config = replace(config, apps=apps)
+        self.engine.start(config.region)
+        config = replace(config, apps=tuple(map(self._described, config.apps)))
         self.app, self.ladder = config.apps[0], config.runner.instance_types
         self.pointer = join(self.app.storage, self.app.promote[0].key)
-        self.engine.start(config.region)
         cluster = start(self._state / "primary", "primary")
         try:
             self._install(Cluster(cluster.kubeconfig))
         finally:
             cluster.stop()
         self._deploy(config)
+
+    def _described(self, app: App) -> App:
+        """The app as this stage protects it, once the engine is there."""
+        return app
 
     def _install(self, cluster: Cluster) -> None:
         with self.signed_in():
