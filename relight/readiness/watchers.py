@@ -27,7 +27,7 @@ def drill(facts: Facts, drills: Drills) -> Findings:
 
 def due(schedule: Drill, at: datetime) -> tuple[datetime, datetime]:
     """The last two times at which a drill was due and, with its grace, should have passed."""
-    from zoneinfo import ZoneInfo  # with croniter a tenth of a cold start, and few apps have a schedule
+    from zoneinfo import ZoneInfo  # with croniter costly in a cold start, and only a drill's schedule needs them
 
     from croniter import croniter
 
