@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from relight.adapters.aws import client
+from relight.adapters.aws import forget
 
 
 def eventually(look: Callable[[], Any], what: str = "it happens", seconds: float = 20.0) -> Any:
@@ -31,11 +31,11 @@ def free_port() -> int:
 @contextmanager
 def own_clients() -> Iterator[None]:
     """Clients made while it is open are forgotten at its end; making one takes longer than most tests."""
-    client.cache_clear()
+    forget()
     try:
         yield
     finally:
-        client.cache_clear()
+        forget()
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 from relight.adapters.calls import Refused, call
 
 LOST = "ConditionalCheckFailedException"
@@ -65,21 +63,41 @@ class Items:
         call("dynamodb", "delete_item", {LOST}, TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), **request)
 
 
-_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
-
-
 def _wire(fields: Item) -> Item:
-    return {name: _serializer.serialize(value) for name, value in fields.items()}
+    return {name: _typed(value) for name, value in fields.items()}
 
 
 def _plain(item: Item) -> Item:
-    return {name: _number(_deserializer.deserialize(value)) for name, value in item.items()}
+    return {name: _untyped(value) for name, value in item.items()}
 
 
-def _number(value: Any) -> Any:
-    """DynamoDB's decimals as the whole numbers we store."""
-    if isinstance(value, dict):
-        return {key: _number(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_number(each) for each in value]
-    return int(value) if type(value).__name__ == "Decimal" else value
+def _typed(value: Any) -> dict[str, Any]:
+    """A value as DynamoDB writes it. boto3 has this too, in a package that takes longer to import than all of our own."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case list() | tuple():
+            return {"L": [_typed(each) for each in value]}
+        case dict():
+            return {"M": _wire(value)}
+    raise TypeError(f"no item holds a {type(value).__name__}")
+
+
+def _untyped(wired: dict[str, Any]) -> Any:
+    ((kind, value),) = wired.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return int(value)
+        case "L":
+            return [_untyped(each) for each in value]
+        case "M":
+            return _plain(value)
+    return value

@@ -15,7 +15,6 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import urllib3
 import urllib3.exceptions
-import yaml
 
 from relight.errors import ClusterNotReady, ClusterRefused, Conflict, RelightError, ServiceUnavailable, Throttled
 
@@ -74,6 +73,7 @@ _encoded = lru_cache(64)(urlencode)  # of thousands of requests, most differ in 
 
 
 def settings(kubeconfig: Path, connections: int) -> Any:
+    import yaml
     from kubernetes import client, config
 
     found = client.Configuration()

@@ -1,11 +1,15 @@
-"""The manifests of a backup: written one file an object, read from any YAML or JSON member."""
+"""The manifests of a backup: written one file an object, read from any YAML or JSON member.
+
+What is written is JSON, which is YAML too and is read eight times as fast: planning reads every object.
+"""
 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-import yaml
+import msgspec
 
 from relight.backup.faults import fault, refuse
 from relight.backup.names import inside
@@ -21,21 +25,6 @@ MAX_OBJECTS = 500_000
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-class _Loader(yaml.CSafeLoader):
-    """Dates stay the text they are, as in every Kubernetes client."""
-
-
-class _Dumper(yaml.CSafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
-    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def pack(objects: Iterable[Mapping[str, Any]], where: str) -> list[Packed]:
     """The members of the manifests archive, ``manifests/<namespace or _cluster>/<Kind>.<group>/<name>.yaml``, in order.
 
@@ -47,7 +36,8 @@ def pack(objects: Iterable[Mapping[str, Any]], where: str) -> list[Packed]:
         name = _file_name(found, where)
         if name in files:
             raise fault(ManifestMalformed, where, "is there twice", name)
-        files[name] = yaml.dump(dict(found), Dumper=_Dumper, allow_unicode=True, default_flow_style=False).encode()
+        text = json.dumps(found, ensure_ascii=False, allow_nan=False, sort_keys=True)
+        files[name] = msgspec.json.format(text, indent=2).encode() + b"\n"
     return [content(name, len(data), iter([data])) for name, data in sorted(files.items())]
 
 
@@ -109,18 +99,23 @@ def _objects(member: Member, where: str) -> Iterator[dict[str, Any]]:
 def parse(text: bytes, where: str, name: str) -> list[Any]:
     """The documents of a YAML or JSON text as plain JSON values. Raises ManifestMalformed."""
     try:
-        documents = [json.loads(text)] if name.endswith(".json") else _load_yaml(text)
-        return json.loads(json.dumps([found for found in documents if found is not None], allow_nan=False))  # type: ignore[no-any-return]
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        return _load(text, name)
+    except (ValueError, TypeError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise fault(ManifestMalformed, where, f"is no manifest ({why})", name) from None
 
 
-def _load_yaml(text: bytes) -> list[Any]:
-    """Aliases are refused: a few lines expand to gigabytes. They need an anchor, which is rare enough to look for."""
-    if b"&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-        raise ValueError("it uses YAML aliases, write the value out where it is used")
-    return list(yaml.load_all(text, Loader=_Loader))
+def _load(text: bytes, name: str) -> list[Any]:
+    if text.startswith(b"{"):  # most likely JSON, whatever its name says
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [msgspec.json.decode(text)]
+    if name.endswith(".json"):
+        documents = [json.loads(text)]
+    else:
+        from relight.backup import yamltext  # a cold start without it: our own writer's text is JSON
+
+        documents = yamltext.load(text)
+    return json.loads(json.dumps([found for found in documents if found is not None], allow_nan=False))  # type: ignore[no-any-return]
 
 
 def _flat(document: Any, where: str, name: str) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@ The first is started by ``crew`` and forks the others. Each ends when its socket
 in memory that all share.
 """
 
-import gc
 import json
 import mmap
 import os
@@ -40,7 +39,6 @@ def main(given: dict[str, Any]) -> None:
 
 def _serve(given: dict[str, Any], channel: int) -> None:
     os.umask(0)
-    gc.disable()  # nothing that a frame leaves behind is a cycle
     where = given["where"]
     tree = FrameTree(Path(given["root"]), Path(given["cuts"]), where, given["most"])
     with (

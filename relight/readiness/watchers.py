@@ -1,9 +1,6 @@
 """Judges of what watches and tells: drills, triggers, people, dead letters, clocks."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
-from croniter import croniter
 
 from relight.config import Drill
 from relight.model import timestamp
@@ -30,6 +27,10 @@ def drill(facts: Facts, drills: Drills) -> Findings:
 
 def due(schedule: Drill, at: datetime) -> tuple[datetime, datetime]:
     """The last two times at which a drill was due and, with its grace, should have passed."""
+    from zoneinfo import ZoneInfo  # with croniter costly in a cold start, and only a drill's schedule needs them
+
+    from croniter import croniter
+
     times = croniter(schedule.cron, (at - GRACE).astimezone(ZoneInfo(schedule.zone)))
     last: datetime = times.get_prev(datetime)
     before: datetime = times.get_prev(datetime)

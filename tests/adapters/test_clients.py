@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from relight.adapters.aws import client
+from relight.adapters.aws import client, forget
 
 ROOT = Path(__file__).parents[2]
 MAKES_A_CLIENT = re.compile(r"boto3\.(?:client|resource|Session)\(|\.create_client\(")
@@ -18,9 +18,9 @@ MAKES_A_CLIENT = re.compile(r"boto3\.(?:client|resource|Session)\(|\.create_clie
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
-        client.cache_clear()
+        forget()
         yield
-    client.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "ec2", "kms", "lambda", "s3", "ssm", "stepfunctions", "sts"])

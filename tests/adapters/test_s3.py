@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
 from relight.adapters import aws
-from relight.adapters.aws import client, translate, translated
+from relight.adapters.aws import client, forget, translate, translated
 from relight.adapters.s3 import S3, join, split
 from relight.errors import (
     AccessDenied,
@@ -153,7 +153,7 @@ def test_no_region_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    client.cache_clear()
+    forget()
     with pytest.raises(NotPermitted, match="set AWS_PROFILE and AWS_REGION"):
         client("dynamodb")
 

@@ -138,9 +138,9 @@ def test_missing_credentials_are_one_line(terminal: Terminal, monkeypatch: pytes
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", "/nonexistent")
-    aws.client.cache_clear()
+    aws.forget()
     said = terminal("runs")
-    aws.client.cache_clear()
+    aws.forget()
     assert said.status == 2
     assert "R207" in one_line(said.err)
 

@@ -73,9 +73,9 @@ class World:
 @pytest.fixture(scope="package")
 def clients() -> Iterator[None]:
     """Clients are made once: reading EC2's description alone takes longer than a test."""
-    aws.client.cache_clear()
+    aws.forget()
     yield
-    aws.client.cache_clear()
+    aws.forget()
 
 
 @pytest.fixture

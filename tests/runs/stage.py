@@ -101,8 +101,7 @@ class Stage(Faults):
 
     @staticmethod
     def _forget_clients() -> None:
-        aws.client.cache_clear()
-        boto3.setup_default_session()  # it keeps the credentials that it found first
+        aws.forget()
 
     @cache  # noqa: B019 - one stage lives as long as its tests
     def aws(self, service: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from relight.adapters.aws import client
+from relight.adapters.aws import forget
 from relight.adapters.calls import call
 from relight.adapters.console import Console, Deployment, find_deployment
 from relight.adapters.keys import SigningKey
@@ -90,7 +90,7 @@ class Story:
         with self._screen.act("embedded engine: a local AWS") as found:
             self._engine.start(config.region)
             set_environment(self._engine.environment())
-            client.cache_clear()
+            forget()
             found.append(f"on port {self._engine.port}")
         with self._screen.act("sample application on the primary") as found:
             found.append(f"{self._install(config.apps[0], cluster)} objects")
