@@ -27,7 +27,7 @@ def unproven(app: App, passed: PassedDrill | None) -> str | None:
 
 
 def overdue(drill: Drill, passed: PassedDrill | None, at: datetime) -> str | None:
-    """Why the rehearsals are not alive: the last one due was skipped, hung or failed. None when it, or a later one, passed."""
+    """Why the rehearsals are not alive: the last one due was skipped, hung or failed. None where one passed since."""
     due = last_due(drill.cron, drill.zone, at - GRACE).first
     if passed and moment(passed.began_at) >= due:
         return None
