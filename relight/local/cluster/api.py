@@ -30,6 +30,7 @@ class Api:
 
     def __init__(self, store: Store, kinds: Kinds) -> None:
         self.store, self.kinds = store, kinds
+        self.root = ""  # the certificate that pods trust
         self.warnings: list[str] = []
 
     def get(self, resource: Resource, namespace: str, name: str) -> Obj:

@@ -3,13 +3,13 @@
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
-from hmac import compare_digest
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from relight.local.cluster import discovery, refusals, requests, selectors
+from relight.local.cluster.accounts import Account, Accounts, Ask
 from relight.local.cluster.api import Api
 from relight.local.cluster.requests import Target
 from relight.local.cluster.scale import read_scale, write_scale
@@ -31,8 +31,8 @@ def answer(body: Any, status: int = 200, warnings: list[str] | None = None) -> w
 class Routes:
     """``subresources`` are those that others bring: log and proxy come from the node."""
 
-    def __init__(self, api: Api, token: str, subresources: dict[str, Subresource]) -> None:
-        self.api, self.token, self.subresources = api, token, subresources
+    def __init__(self, api: Api, accounts: Accounts, subresources: dict[str, Subresource]) -> None:
+        self.api, self.accounts, self.subresources = api, accounts, subresources
         self.verbs = {
             "GET": self._read,
             "POST": self._create,
@@ -43,8 +43,8 @@ class Routes:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
-            self._authenticate(request)
-            return await self._route(request)
+            account = self.accounts.who(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            return await self._route(request, account)
         except refusals.Refusal as refusal:
             return answer(refusal.status(), refusal.http)
         except web.HTTPException:
@@ -54,18 +54,14 @@ class Routes:
             broken = refusals.Refusal(500, "InternalError", "Internal error occurred in the emulated cluster: see its log")
             return answer(broken.status(), 500)
 
-    def _authenticate(self, request: web.Request) -> None:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not compare_digest(given.encode(), self.token.encode()):
-            raise refusals.unauthorized()
-
-    async def _route(self, request: web.Request) -> web.StreamResponse:
+    async def _route(self, request: web.Request, account: Account | None) -> web.StreamResponse:
         path = request.path.strip("/")
         if path.split("/")[0] in HEALTH:
             return web.Response(text="ok")
         where = requests.target(self.api.kinds, path)
         if where is None:
             return answer(discovery.describe(self.api.kinds, path))
+        self.accounts.authorize(account, Ask.of(request.method, where, watching(request)))
         if where.subresource in self.subresources:
             return await self.subresources[where.subresource](request, where)
         if where.subresource and where.subresource not in where.resource.subresources:
@@ -75,7 +71,7 @@ class Routes:
         return await self.verbs[request.method](request, where)
 
     async def _read(self, request: web.Request, where: Target) -> web.StreamResponse:
-        if request.query.get("watch", "").lower() in ("true", "1"):
+        if watching(request):
             return await stream(request, self.api, where)
         if not where.name:
             return answer(self._list(request, where))
@@ -133,6 +129,10 @@ class Routes:
             return answer(listed)
         obj, gone = self.api.delete(where.resource, where.namespace, where.name, how)
         return answer(_success(where, obj) if gone else versioned(where, obj))
+
+
+def watching(request: web.Request) -> bool:
+    return request.query.get("watch", "").lower() in ("true", "1")
 
 
 def versioned(where: Target, obj: Obj) -> Obj:

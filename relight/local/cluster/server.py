@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import secrets
 import signal
 import ssl
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from aiohttp import web
 from relight.errors import PortTaken
 from relight.local.cluster import refusals
 from relight.local.cluster.access import certificate, kubeconfig
+from relight.local.cluster.accounts import Accounts
 from relight.local.cluster.api import Api
 from relight.local.cluster.controllers import Manager, all_controllers
 from relight.local.cluster.journal import Journal
@@ -78,17 +78,23 @@ async def cluster(arguments: Arguments) -> AsyncIterator[Api]:
     for crd in api.store.objects("customresourcedefinitions.apiextensions.k8s.io"):
         api.kinds.establish(crd)
     allowed = tuple(path.resolve() for path in arguments.host_paths) or (data.parent,)
-    node = Node(Host(api, data / "pods", allowed, detect(), arguments.pod_seconds))
+    accounts = Accounts(api.store, data / "requests.jsonl")
+    cert, key = certificate(data)
+    api.root = cert.read_text(encoding="ascii")
+    node = Node(Host(api, accounts, data / "pods", allowed, detect(), arguments.pod_seconds))
     manager = Manager(api, [*all_controllers(api, data / "volumes"), node])
     _furnish(api, node)
     api.store.history.clear()  # as in a real server, a watch cannot begin before the server did
-    manager.start()
     try:
-        async with _listening(api, node, arguments):
-            yield api
+        async with _listening(api, accounts, node, (cert, key), arguments) as address:
+            node.host.address = address
+            manager.start()
+            try:
+                yield api
+            finally:
+                manager.stop()
+                await node.stop()
     finally:
-        manager.stop()
-        await node.stop()
         journal.close()
 
 
@@ -105,16 +111,18 @@ def _furnish(api: Api, node: Node) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(api: Api, node: Node, arguments: Arguments) -> AsyncIterator[None]:
-    token, pods = secrets.token_urlsafe(32), PodAccess(api, node)
-    routes = Routes(api, token, {"log": pods.log, "proxy": pods.proxy})
+async def _listening(
+    api: Api, accounts: Accounts, node: Node, pair: tuple[Path, Path], arguments: Arguments
+) -> AsyncIterator[tuple[str, int]]:
+    """The server's address and port. ``pair``: the files of its certificate and key."""
+    pods = PodAccess(api, node)
+    routes = Routes(api, accounts, {"log": pods.log, "proxy": pods.proxy})
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", routes.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    cert, key = certificate(arguments.data)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    context.load_cert_chain(*pair)
     site = web.TCPSite(runner, HOST, arguments.port, ssl_context=context)
     try:
         await site.start()
@@ -122,9 +130,9 @@ async def _listening(api: Api, node: Node, arguments: Arguments) -> AsyncIterato
         await runner.cleanup()
         raise PortTaken(f"port {arguments.port}", "is in use by another process", "choose another, or 0 for any") from None
     port = runner.addresses[0][1]
-    kubeconfig(arguments.kubeconfig, arguments.name, f"https://{HOST}:{port}", token, cert)
+    kubeconfig(arguments.kubeconfig, arguments.name, f"https://{HOST}:{port}", accounts.root, pair[0])
     log.info("cluster %s (emulated) serves on https://%s:%s", arguments.name, HOST, port)
     try:
-        yield
+        yield HOST, port
     finally:
         await runner.cleanup()

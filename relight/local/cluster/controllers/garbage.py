@@ -125,10 +125,14 @@ class Namespaces(Controller):
         self.api.set_metadata("namespaces", home, labels=(home["metadata"].get("labels") or {}) | label)
         for key, given, body in (
             ("serviceaccounts", "default", {}),
-            ("configmaps", "kube-root-ca.crt", {"data": {"ca.crt": ""}}),
+            ("configmaps", "kube-root-ca.crt", {"data": {"ca.crt": self.api.root}}),
         ):
-            if self.store.get(key, name, given) is None:
-                self.api.create(self.api.kinds[key], name, {"metadata": {"name": given}, **body})
+            made = {"metadata": {"name": given}, **body}
+            live = self.store.get(key, name, given)
+            if live is None:
+                self.api.create(self.api.kinds[key], name, made)
+            elif live.get("data") != body.get("data"):  # the certificate is new with each start of the cluster
+                self.api.replace(self.api.kinds[key], name, given, made)
 
 
 class Definitions(Controller):

@@ -10,6 +10,7 @@ from relight.local.cluster.quantity import quantity
 from relight.local.cluster.store import Store
 
 Obj = dict[str, Any]
+ROOT = Path(__file__).parents[4]
 REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 
 
@@ -87,8 +88,10 @@ def _resource(container: Obj, wanted: Obj) -> str:
     return str(ceil(quantity(given) / quantity(wanted.get("divisor") or 1)))
 
 
-def base(pod: Obj, python: Path, inherited: dict[str, str]) -> dict[str, str]:
-    """What every container has: python is the cluster's own, ``AWS_*`` stands for the node's instance metadata."""
+def base(pod: Obj, python: Path, inherited: dict[str, str], api: tuple[str, int]) -> dict[str, str]:
+    """What every container has: python is the cluster's own, which knows Relight; ``AWS_*`` stands for the node's metadata."""
     path = f"{python.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     aws = {name: value for name, value in inherited.items() if name.startswith("AWS_")}
-    return aws | {"PATH": path, "HOME": "/tmp", "HOSTNAME": pod["spec"].get("hostname") or pod["metadata"]["name"]}  # noqa: S108
+    cluster = {"KUBERNETES_SERVICE_HOST": api[0], "KUBERNETES_SERVICE_PORT": str(api[1]), "PYTHONPATH": str(ROOT)}
+    host = pod["spec"].get("hostname") or pod["metadata"]["name"]
+    return aws | cluster | {"PATH": path, "HOME": "/tmp", "HOSTNAME": host}  # noqa: S108

