@@ -43,12 +43,14 @@ def preload() -> threading.Thread:
 
 
 class Cluster:
-    """One cluster, named by a kubeconfig. Safe for threads; every request is bounded by ``timeout`` seconds.
+    """One cluster, named by a kubeconfig; None: the one that this pod runs in, as its service account.
+
+    Safe for threads; every request is bounded by ``timeout`` seconds.
 
     Every method raises Conflict, Throttled, ServiceUnavailable, ClusterNotReady (retryable) or ClusterRefused.
     """
 
-    def __init__(self, kubeconfig: Path, *, timeout: float = REQUEST_SECONDS, connections: int = 32) -> None:
+    def __init__(self, kubeconfig: Path | None, *, timeout: float = REQUEST_SECONDS, connections: int = 32) -> None:
         self._kubeconfig, self._timeout, self._connections = kubeconfig, timeout, connections
         self._known: dict[str, tuple[float, dict[str, Resource]]] = {}
         self._lock, self._discovering = threading.Lock(), threading.Lock()

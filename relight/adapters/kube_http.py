@@ -44,7 +44,7 @@ class Wire:
     Raises ClusterNotReady when the kubeconfig is missing or unusable.
     """
 
-    def __init__(self, kubeconfig: Path, connections: int) -> None:
+    def __init__(self, kubeconfig: Path | None, connections: int) -> None:
         from kubernetes import client  # two seconds of CPU: only when a request is made
 
         self._settings = settings(kubeconfig, connections)
@@ -72,16 +72,20 @@ class Wire:
 _encoded = lru_cache(64)(urlencode)  # of thousands of requests, most differ in the address alone
 
 
-def settings(kubeconfig: Path, connections: int) -> Any:
+def settings(kubeconfig: Path | None, connections: int) -> Any:
     import yaml
     from kubernetes import client, config
 
     found = client.Configuration()
     try:
-        config.load_kube_config(str(kubeconfig), client_configuration=found, persist_config=False)
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=found)
+        else:
+            config.load_kube_config(str(kubeconfig), client_configuration=found, persist_config=False)
     except (config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())[:200]  # a half-written file fails in many ways
-        raise ClusterNotReady(f"kubeconfig {kubeconfig} cannot be used: {why}; wait for it or correct it") from None
+        what = f"kubeconfig {kubeconfig}" if kubeconfig else "the pod's own service account"
+        raise ClusterNotReady(f"{what} cannot be used: {why}; wait for it or correct it") from None
     found.connection_pool_maxsize, found.retries = connections, False
     found.no_proxy = ",".join(filter(None, (found.no_proxy, "127.0.0.1", "localhost")))
     return found

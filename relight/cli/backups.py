@@ -17,11 +17,13 @@ from relight.backup.unfinished import to_resume
 from relight.backup.upload import Sender, Tally
 from relight.backup.verify import verify
 from relight.backup.writer import BackupSource, write_backup
-from relight.cli import exits
+from relight.cli import exits, interrupts
+from relight.cli.cronjob import cronjob
 from relight.cli.decrypt import decrypt
 from relight.cli.listing import backups
 from relight.cli.onefile import get
 from relight.cli.output import table, toned
+from relight.cli.place import cluster_of
 from relight.cli.provekey import prove_key
 from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
@@ -44,6 +46,9 @@ def backup(
     context: typer.Context,
     app: AppOption = None,
     kubeconfig: Annotated[Path, typer.Option(envvar="KUBECONFIG", help="The cluster to back up.")] = Path("~/.kube/config"),
+    in_cluster: Annotated[
+        bool, typer.Option("--in-cluster", help="The cluster that this pod runs in, as its service account.")
+    ] = False,
     volume: VolumeOption = None,
     backup_id: Annotated[str | None, typer.Option(help="The backup's name; the time by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with one that broke off; the newest by default.")] = False,
@@ -63,18 +68,15 @@ def backup(
     if context.invoked_subcommand:
         return
     chosen = session.app(app)
-    path = kubeconfig.expanduser()
-    if not path.is_file():
-        raise RequestInvalid(
-            f"--kubeconfig {kubeconfig}", "is not a file", "name the cluster's kubeconfig, or set KUBECONFIG"
-        )
+    cluster = cluster_of(kubeconfig, in_cluster)
     session.connect()
+    interrupts.heed_once()
     began = time.monotonic()
     found = directories(volume or [])
     sender = Sender(S3(), keeping_of(S3(), chosen), resume)
     named = to_resume(sender.store, chosen.storage, backup_id) if resume else backup_id or named_now()
     try:
-        uri, written = write(chosen, Cluster(path), found, named, sender)
+        uri, written = write(chosen, cluster, found, named, sender)
     except BaseException as error:
         if sender.tally.parts and not isinstance(error, BackupExists):
             session.output.says(broken_off(chosen.name, named, sender.tally))
@@ -185,6 +187,7 @@ def check(
 
 
 group.callback()(with_session(backup))
+group.command("cronjob")(with_session(cronjob))
 group.command("verify")(with_session(check))
 group.command("get")(with_session(get))
 group.command("decrypt")(with_session(decrypt))

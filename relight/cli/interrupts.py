@@ -21,6 +21,27 @@ def heed() -> None:
         signal.signal(number, interrupt)
 
 
+def heed_once() -> None:
+    """From now on the first of both interrupts, and no other: for a command whose cleaning up begins deep inside."""
+    sys.unraisablehook = anew
+    for number in BOTH:
+        signal.signal(number, once)
+
+
+def once(number: int, frame: object) -> None:
+    ignore()
+    raise KeyboardInterrupt
+
+
+def anew(unraisable: "sys.UnraisableHookArgs") -> None:
+    """The one interrupt was swallowed: it comes again, a moment later."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        for number in BOTH:
+            signal.signal(number, once)
+        later(AGAIN, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    quietly(unraisable)
+
+
 def ignore() -> None:
     """For cleaning up, which a second Ctrl-C must not stop half way."""
     for number in BOTH:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -79,6 +80,11 @@ class Output:
 
     def says(self, text: str) -> None:
         self.progress.print(text)
+
+    def remarks(self, texts: Iterable[str]) -> None:
+        """What a person should know, on stderr: the answer on stdout is for another program."""
+        for text in texts:
+            print(spelled(text, False), file=sys.stderr)
 
     def show(self, document: Any, render: Callable[[Console], None]) -> None:
         if self.as_json:

@@ -1,14 +1,13 @@
 """Relight's own app.py, run for this machine: its interpreter's wheels, and the local cluster in the place of k3s."""
 
 import hashlib
-import json
 import shlex
 import subprocess
 import sys
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from relight import configfile
 from relight.config import Config
 from relight.errors import EngineFailed
 from relight.local import processes
@@ -41,7 +40,7 @@ def synthesize(state: Path, config: Config, pace: Pace) -> Path:
     written, assembly = state / "relight.toml", state / "assembly"
     runner = replace(config.runner, k3s=k3s(state, pace), images=None)  # the local cluster has no images to begin with
     here = replace(config, runner=runner)
-    written.write_text(toml(given(here)), encoding="utf-8")
+    written.write_text(configfile.written(here), encoding="utf-8")
     command = [sys.executable, "app.py", "--config", str(written), "--output", str(assembly), "--platform", "local"]
     marked = {**environment(), processes.MARK: str(state)}
     try:
@@ -75,29 +74,3 @@ def launcher(state: Path, pace: Pace) -> Path:
 def k3s(state: Path, pace: Pace) -> Download:
     path = launcher(state, pace)
     return Download(version="local", url=path.as_uri(), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-
-
-def given(value: Any) -> Any:
-    """A record as a person would write it: plain, and without what its defaults say already."""
-    if not is_dataclass(value):
-        return [given(item) for item in value] if isinstance(value, list | tuple) else value
-    pairs = ((field, getattr(value, field.name)) for field in fields(value))
-    return {field.name: given(item) for field, item in pairs if item != _default(field)}
-
-
-def _default(field: Field[Any]) -> Any:
-    return field.default_factory() if field.default_factory is not MISSING else field.default
-
-
-def toml(value: dict[str, Any]) -> str:
-    """The configuration as TOML, one line a top-level key (JSON's strings, numbers and booleans are TOML's too)."""
-    return "".join(f"{key} = {_inline(item)}\n" for key, item in value.items() if item is not None)
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, dict):
-        inside = ", ".join(f"{json.dumps(k)} = {_inline(v)}" for k, v in value.items() if v is not None)
-        return f"{{{inside}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_inline, value))}]"
-    return json.dumps(value)

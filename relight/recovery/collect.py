@@ -25,6 +25,8 @@ CALLERS = (
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
     ("apiregistration.k8s.io", "APIService"),
 )
+# What is looked through at cluster scope for what belongs to the app.
+SEARCHED = ((RBAC, "ClusterRoleBinding"), *CALLERS, CRD)
 Served = Mapping[tuple[str, str], str]
 
 
@@ -76,10 +78,14 @@ def collect(
 
 def _inside(cluster: ClusterApi, namespace: str) -> Objects:
     """Every object of the namespace, of every kind that can be listed."""
-    kinds = [kind for kind in cluster.resources() if kind.namespaced and kind.kind not in LEFT_OUT]
     with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="collect") as pool:
-        listed = pool.map(lambda kind: cluster.list(kind.api_version, kind.kind, namespace), _once(kinds))
+        listed = pool.map(lambda kind: cluster.list(kind.api_version, kind.kind, namespace), kinds_inside(cluster))
         return [obj for objects in listed for obj in objects]
+
+
+def kinds_inside(cluster: ClusterApi) -> list[Kind]:
+    """The kinds of which a backup holds every object of the namespace."""
+    return list(_once([kind for kind in cluster.resources() if kind.namespaced and kind.kind not in LEFT_OUT]))
 
 
 def _once(kinds: list[Kind]) -> Iterator[Kind]:

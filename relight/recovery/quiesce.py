@@ -26,7 +26,7 @@ STOPS: tuple[tuple[str, str, str, object], ...] = (
 
 @contextmanager
 def quiet(cluster: ClusterApi, namespace: str, seconds: float = DRAIN_SECONDS) -> Iterator[None]:
-    """Stops what mounts a claim, and waits until its pods are gone. Raises NotQuiet, with everything awake again."""
+    """Stops what may write to a claim, and waits until its pods are gone. Raises NotQuiet, with everything awake again."""
     try:
         for version, kind, field, value in STOPS:
             for obj in cluster.list(version, kind, namespace):
@@ -76,9 +76,8 @@ def _patch(cluster: ClusterApi, obj: Object, patch: Object) -> None:
 
 
 def _writes(obj: Object) -> bool:
-    """Whether pods of it mount a claim; a StatefulSet's own templates count."""
-    volumes = (pod_spec(obj) or {}).get("volumes") or []
-    return any("persistentVolumeClaim" in item for item in volumes) or bool(obj["spec"].get("volumeClaimTemplates"))
+    """Whether pods of it may write to a claim; a StatefulSet's own templates count."""
+    return _may_write(pod_spec(obj) or {}) or bool(obj["spec"].get("volumeClaimTemplates"))
 
 
 def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> None:
@@ -88,7 +87,9 @@ def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> None:
         pods = cluster.list("v1", "Pod", namespace)
         ended = ("Succeeded", "Failed")
         left[:] = [
-            str(identity(pod)) for pod in pods if _mounts(pod) and (pod.get("status") or {}).get("phase") not in ended
+            str(identity(pod))
+            for pod in pods
+            if _may_write(pod["spec"]) and (pod.get("status") or {}).get("phase") not in ended
         ]
         return True if not left else None
 
@@ -103,5 +104,7 @@ def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> None:
         )
 
 
-def _mounts(pod: Object) -> bool:
-    return any("persistentVolumeClaim" in item for item in pod["spec"].get("volumes") or [])
+def _may_write(spec: Object) -> bool:
+    """A claim that the pod itself takes read-only, as a backup's own pod does, is written to by others alone."""
+    claims = (item.get("persistentVolumeClaim") for item in spec.get("volumes") or [])
+    return any(claim and not claim.get("readOnly") for claim in claims)

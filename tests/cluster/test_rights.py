@@ -58,7 +58,9 @@ def test_an_account_may_do_what_its_role_says_in_its_namespace_alone(kube: Kube,
     rules += [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}]
     bind(kube, namespace, "Role", *rules)
     home = f"/api/v1/namespaces/{namespace}"
-    told = asked("/apis", home, f"{home}/configmaps", f"{home}/configmaps/kube-root-ca.crt", "/api/v1/configmaps", f"{home}/pods")
+    told = asked(
+        "/apis", home, f"{home}/configmaps", f"{home}/configmaps/kube-root-ca.crt", "/api/v1/configmaps", f"{home}/pods"
+    )
     answers = [line.split(" ", 2)[1:] for line in told.splitlines()]
     assert [answer[0] for answer in answers] == ["200", "200", "200", "403", "403", "403"]
     user = f'User "system:serviceaccount:{namespace}:default"'

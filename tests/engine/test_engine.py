@@ -17,7 +17,7 @@ from relight import configfile
 from relight.errors import EngineFailed, EngineNotRunning, PortTaken
 from relight.local import processes
 from relight.local.engine import Engine, attach
-from relight.local.synthesis import ROOT, given, toml
+from relight.local.synthesis import ROOT
 from tests.engine.conftest import Account
 from tests.support import eventually, free_port
 
@@ -143,13 +143,13 @@ def test_the_configuration_survives_being_written_for_synthesis(tmp_path: Path) 
     """Whatever a person's file says, app.py reads the same."""
     loaded = configfile.load(ROOT / "examples" / "sample" / "relight.toml")
     written = tmp_path / "relight.toml"
-    written.write_text(toml(given(loaded)), encoding="utf-8")
+    written.write_text(configfile.written(loaded), encoding="utf-8")
     assert configfile.load(written) == loaded
 
 
 @pytest.mark.parametrize("text", ['quote " and \\ backslash', "ünïcode \u2028 line", "tab\tnew\nline", ""])
 def test_every_text_survives_as_toml(text: str) -> None:
-    assert tomllib.loads(toml({"key": text, "rows": [{"a b": text, "none": None}]})) == {
+    assert tomllib.loads(configfile.toml({"key": text, "rows": [{"a b": text, "none": None}]})) == {
         "key": text,
         "rows": [{"a b": text}],
     }

@@ -89,7 +89,7 @@ def _resource(container: Obj, wanted: Obj) -> str:
 
 
 def base(pod: Obj, python: Path, inherited: dict[str, str], api: tuple[str, int]) -> dict[str, str]:
-    """What every container has: python is the cluster's own, which knows Relight; ``AWS_*`` stands for the node's metadata."""
+    """What every container has: python is the cluster's own, with Relight in it; ``AWS_*`` is as of a node's metadata."""
     path = f"{python.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     aws = {name: value for name, value in inherited.items() if name.startswith("AWS_")}
     cluster = {"KUBERNETES_SERVICE_HOST": api[0], "KUBERNETES_SERVICE_PORT": str(api[1]), "PYTHONPATH": str(ROOT)}
