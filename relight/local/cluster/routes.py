@@ -43,7 +43,7 @@ class Routes:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
-            account = self.accounts.who(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            account = self.accounts.who(request.headers.get("Authorization", "").partition(" ")[2])
             return await self._route(request, account)
         except refusals.Refusal as refusal:
             return answer(refusal.status(), refusal.http)
