@@ -37,6 +37,9 @@ REFUSED = [
     (("plan", "--output-dir", "p"), "R200", "--run-id"),
     (("plan", "--run-id", "x", "--output-dir", "p", "--mode", "practice"), "R200", "--mode"),
     (("drill", "--namespace", "Not A Name"), "R214", "--namespace"),
+    (("backup", "cronjob", "--image", "repo/relight:1"), "R214", "by digest"),
+    (("backup", "cronjob", "--image", f"r@sha256:{'a' * 64}", "--run-as", "root"), "R214", "--run-as"),
+    (("backup", "cronjob", "--image", f"r@sha256:{'a' * 64}", "--schedule", "daily"), "R214", "--schedule"),
     (("runs", "--local"), "R215", "no embedded engine"),
 ]
 
