@@ -53,7 +53,7 @@ def cronjob(
 
     \b
     Examples:
-      relight backup cronjob --image registry.example/relight@sha256:... | kubectl apply -f -
+      relight backup cronjob --image registry.example/relight@sha256:... > backup.yaml
       relight backup cronjob --app shop --schedule "0 */6 * * *" --image ... --role-arn arn:aws:iam::...
       relight backup cronjob --app shop --policy
     """

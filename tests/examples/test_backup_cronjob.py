@@ -39,8 +39,9 @@ DUMP = Hook(name="dump", when="before_backup", image=IMAGE, command=("sh", "-c",
 USER = f"system:serviceaccount:sample:{NAME}"
 NOT_REFERRED = "the sample refers to no object of this kind"
 UNUSED = {
-    **{("get", kind): NOT_REFERRED for kind in ("clusterroles", "csidrivers", "ingressclasses", "priorityclasses")},
+    **{("get", kind): NOT_REFERRED for kind in ("csidrivers", "ingressclasses", "priorityclasses")},
     ("get", "runtimeclasses"): NOT_REFERRED,
+    ("patch", "statefulsets"): "the sample has none to stop",
     "s3:AbortMultipartUpload": "only an upload in parts that fails half way is taken back",
 }
 Obj = dict[str, Any]
