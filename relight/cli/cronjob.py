@@ -53,13 +53,13 @@ def cronjob(
 
     \b
     Examples:
-      relight backup cronjob --image registry.example/relight@sha256:... > backup.yaml
+      relight backup cronjob --image registry.example/relight@sha256:...
       relight backup cronjob --app shop --schedule "0 */6 * * *" --image ... --role-arn arn:aws:iam::...
       relight backup cronjob --app shop --policy
     """
     chosen = session.app(app)
     if aws_policy:
-        print(json.dumps(policy(chosen.storage), indent=2))
+        print(json.dumps(policy(chosen), indent=2))
         return
     pod = _pod(image, role_arn, aws_secret, run_as)
     when = _when(schedule, zone, late, deadline)

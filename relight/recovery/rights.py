@@ -6,7 +6,8 @@ from itertools import groupby
 
 from relight.config import App
 from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
-from relight.recovery.collect import SEARCHED, kinds_inside
+from relight.recovery.collect import CRD, SEARCHED, kinds_inside
+from relight.recovery.custom import cluster_kinds
 from relight.recovery.quiesce import STOPS
 from relight.recovery.references import REFERENCES
 
@@ -38,11 +39,14 @@ def within(app: App, cluster: ClusterApi) -> list[Right]:
 
 
 def beyond(cluster: ClusterApi) -> list[Right]:
-    """At cluster scope: what may belong to the app is looked through, what it refers to by name is read."""
-    served = {(_group(kind), kind.kind): kind.plural for kind in cluster.resources()}
-    searched = [Right(verb="list", group=key[0], resource=served[key]) for key in SEARCHED if key in served]
-    named = [Right(verb="get", group=key[0], resource=served[key]) for key in sorted(REFERENCES) if key in served]
-    return [*searched, *named]
+    """At cluster scope: what may belong to the app is looked through, what it may name is read, custom kinds included."""
+    served = {(_group(kind), kind.kind): kind for kind in cluster.resources()}
+    definitions = cluster.list(served[CRD].api_version, CRD[1]) if CRD in served else []
+    named = sorted(cluster_kinds(definitions) | REFERENCES.keys())
+    return [
+        *(Right(verb="list", group=key[0], resource=served[key].plural) for key in SEARCHED if key in served),
+        *(Right(verb="get", group=key[0], resource=served[key].plural) for key in named if key in served),
+    ]
 
 
 def rules(rights: Iterable[Right]) -> Objects:

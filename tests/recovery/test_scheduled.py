@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relight.backup.rights import policy
-from relight.config import Hook
+from relight.config import Encryption, Hook, Retention
 from relight.errors import RequestInvalid
 from relight.recovery import rights, scheduled
 from relight.recovery.cluster import Object, Objects
@@ -120,6 +120,11 @@ class Kinds:
     def resources(self) -> list[Any]:
         return self.kinds
 
+    def list(self, api_version: str, kind: str) -> Objects:
+        """One of cluster scope is defined: ClusterIssuer."""
+        names = {"kind": "ClusterIssuer"}
+        return [{"spec": {"scope": "Cluster", "group": "cert.example", "names": names}}]
+
 
 SERVED = Kinds(
     ("v1", "Secret", "secrets", True),
@@ -127,6 +132,7 @@ SERVED = Kinds(
     ("apps/v1", "Deployment", "deployments", True),
     ("shop.example/v1", "Order", "orders", True),
     ("v1", "Node", "nodes", False),
+    ("cert.example/v1", "ClusterIssuer", "clusterissuers", False),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses", False),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False),
 )
@@ -146,7 +152,7 @@ def test_rights_follow_from_what_is_served_and_from_what_the_app_asks_for() -> N
     assert hooked - plain == {"create jobs", "get jobs", "delete jobs", "get pods/log"}
     later = Hook(name="load", when="after_restore", image=IMAGE, command=("true",))
     assert told(rights.within(app(hooks=(later,)), SERVED)) == plain  # type: ignore[arg-type]
-    assert told(rights.beyond(SERVED)) == {"list customresourcedefinitions", "get storageclasses"}  # type: ignore[arg-type]
+    assert told(rights.beyond(SERVED)) == {"list customresourcedefinitions", "get storageclasses", "get clusterissuers"}  # type: ignore[arg-type]
 
 
 def test_rules_are_one_for_each_group_and_verb_in_a_fixed_order() -> None:
@@ -158,9 +164,18 @@ def test_rules_are_one_for_each_group_and_verb_in_a_fixed_order() -> None:
 
 @pytest.mark.parametrize("storage", ["s3://b/shop", "s3://b/shop/"])
 def test_the_policy_covers_the_apps_backups_alone(storage: str) -> None:
-    objects, bucket = policy(storage)["Statement"]
-    assert (objects["Resource"], bucket["Resource"]) == ("arn:aws:s3:::b/shop/backups/*", "arn:aws:s3:::b")
-    assert "s3:DeleteObject" not in objects["Action"]
+    found = {tuple(one["Action"]): one["Resource"] for one in policy(app(storage=storage))["Statement"]}
+    below = ["arn:aws:s3:::b/shop/backups/*"]
+    assert found == {("s3:PutObject",): below, ("s3:GetObject",): below, ("s3:ListBucket",): ["arn:aws:s3:::b"]}
+
+
+def test_the_policy_grows_with_locks_and_keys() -> None:
+    key, other = (f"arn:aws:kms:eu-central-1:123456789012:key/{n}" for n in (1, 2))
+    kept, sealed = Retention(lock="governance", lock_days=7), Encryption(kms_keys=(other,))
+    found = policy(app(retention=kept, kms_key=key, encryption=sealed))["Statement"]
+    on = {action: one["Resource"] for one in found for action in one["Action"]}
+    assert "s3:PutObjectRetention" in on and "s3:GetBucketObjectLockConfiguration" in on
+    assert (on["kms:GenerateDataKey"], on["kms:Encrypt"]) == ([key], [other])
 
 
 # ---------------------------------------------------------------- rhythm
