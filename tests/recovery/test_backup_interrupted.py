@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,9 @@ def test_a_backup_that_is_told_to_end_starts_again_what_it_stopped(primary: Clus
     )  # fmt: skip
     try:
         eventually(lambda: annotation(primary), "the writer is stopped", 60)
-        backup.send_signal(signal.SIGTERM)
+        for _ in range(8):  # an impatient one
+            backup.send_signal(signal.SIGTERM)
+            time.sleep(0.01)
         assert backup.wait(30) == 130
         assert backup.stderr and backup.stderr.read() == "relight: interrupted\n"
     finally:

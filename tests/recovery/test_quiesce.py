@@ -80,3 +80,13 @@ def test_that_something_could_not_be_started_again_is_said_with_what_to_do() -> 
     said = r"not everything could be started again .* relight.dev/before-backup"
     with pytest.raises(NotQuiet, match=said), quiet(cluster, "shop"):
         cluster.down = ServiceUnavailable("connection reset")
+
+
+def test_what_takes_a_claim_read_only_goes_on_as_the_backups_own_pod_must() -> None:
+    cluster, volumes = standing(), [{"persistentVolumeClaim": {"claimName": "ledger", "readOnly": True}}]
+    own = cronjob("relight-backup")
+    own["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"] = volumes
+    cluster.put(own)
+    cluster.put(obj("v1", "Pod", "itself", spec={"volumes": volumes, "containers": []}, status={"phase": "Running"}))
+    with quiet(cluster, "shop", seconds=0.1):
+        assert not cluster.one("CronJob", "relight-backup")["spec"].get("suspend")
