@@ -202,3 +202,29 @@ def test_wrong_keys_are_nobody(engine: Engine) -> None:
     stranger = Account({**engine.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         stranger.sts.get_caller_identity()
+
+
+WRITES = """
+import boto3
+
+def handler(event, context):
+    return boto3.client("s3").put_object(Body=b"x", **event)["ETag"]
+"""
+
+
+def test_a_write_that_its_bucket_wants_to_be_a_creation_is_refused_unless_it_says_so(aws: Account) -> None:
+    bucket = unique("receipts").lower()
+    place = {"LocationConstraint": "eu-central-1"}
+    aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*/??-plan.json",
+    }
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=policy({**deny, "Condition": {"Null": {"s3:if-none-match": "true"}}}))
+    function = aws.function(WRITES, grants=(allow("s3:PutObject", "*"),))
+    receipt = {"Bucket": bucket, "Key": "shop/run/02-plan.json"}
+    assert invoke(aws, function, {**receipt, "IfNoneMatch": "*"})[0] is None
+    assert invoke(aws, function, receipt)[0] == "AccessDenied"
+    assert invoke(aws, function, {**receipt, "Key": "shop/run/report.json"})[0] is None

@@ -17,7 +17,7 @@ from relight.errors import EngineMismatch
 
 WRITTEN_FOR = "1.5.33"
 AREAS: tuple[str, ...] = ("code", "functions", "workflow", "tokens", "alarms", "events")
-AREAS += ("launching", "offerings", "quotas", "compute", "tables", "sealing", "permissions", "simulation")
+AREAS += ("launching", "offerings", "quotas", "compute", "tables", "sealing", "once", "permissions", "simulation")
 
 
 F = TypeVar("F", bound=Callable[..., Any])
