@@ -29,6 +29,7 @@ from tests.support import eventually, free_port, own_clients
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.xdist_group("backup-cronjob"),  # one story, told in order
     pytest.mark.timeout(400),
     pytest.mark.skipif(not detect().mounts, reason="the kernel refuses what bubblewrap needs, so no container has mounts"),
 ]
