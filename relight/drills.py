@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from relight.config import App, Drill
-from relight.cron import last_due
 from relight.model import PassedDrill, canonical, encode, moment, timestamp
 
 GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
@@ -28,6 +27,8 @@ def unproven(app: App, passed: PassedDrill | None) -> str | None:
 
 def overdue(drill: Drill, passed: PassedDrill | None, at: datetime) -> str | None:
     """Why the rehearsals are not alive: the last one due was skipped, hung or failed. None where one passed since."""
+    from relight.cron import last_due  # croniter is slow to load, and Plan asks for a version alone
+
     due = last_due(drill.cron, drill.zone, at - GRACE).first
     if passed and moment(passed.began_at) >= due:
         return None
