@@ -8,11 +8,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
 
 from relight import configfile
+from relight.adapters.aws import client
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.catalog import list_backups
@@ -88,9 +88,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def prepared(home: Path, engine: Engine, process: ClusterProcess) -> Stage:
     cluster, keys = Cluster(process.kubeconfig), engine.environment()
-    boto3.client("s3").create_bucket(
-        Bucket="relight-sample", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    client("s3").create_bucket(Bucket="relight-sample", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     primary.install(cluster, {"AWS_ENDPOINT_URL": keys["AWS_ENDPOINT_URL"]}, {})
     config = configfile.load(SAMPLE / "relight.toml")
     app = replace(config.app("sample"), quiesce=True, hooks=(DUMP,))
@@ -117,7 +115,7 @@ def said(words: list[str]) -> str:
 
 def writer(policy: Obj) -> dict[str, str]:
     """A user who may do what the printed policy says, and nothing else; the keys."""
-    iam = boto3.client("iam")
+    iam = client("iam")
     iam.create_user(UserName="backup-writer")
     iam.put_user_policy(UserName="backup-writer", PolicyName="least", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName="backup-writer")["AccessKey"]
