@@ -30,6 +30,7 @@ test holds the two together. Every function has a role of its own, and so has th
 | lock backups | also `s3:GetBucketVersioning`, `s3:GetBucketObjectLockConfiguration`, `s3:PutObjectRetention` |
 | back up under `kms_key` | also `kms:GenerateDataKey` and, as S3 asks it for uploads in parts, `kms:Decrypt` on that key |
 | verify, get, list backups | `s3:ListBucket`, `s3:GetObject`, and `kms:Decrypt` on the app's `kms_key` |
+| list backups with what broke off | also `s3:ListBucketMultipartUploads` |
 | prune | `s3:ListBucket`, `s3:GetObject`, `s3:DeleteObject`, `s3:GetObjectRetention`, `s3:GetBucketVersioning`, |
 | | `s3:GetBucketObjectLockConfiguration`, `s3:ListBucketMultipartUploads`, `s3:AbortMultipartUpload` |
 | read evidence | `s3:GetObject` and `s3:ListBucket` on the evidence bucket, `kms:GetPublicKey` on its key |

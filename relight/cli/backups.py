@@ -1,6 +1,8 @@
 """``relight backup``, ``backup verify`` and ``backups``."""
 
+import shlex
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -79,7 +81,7 @@ def backup(
         uri, written = write(chosen, cluster, found, named, sender)
     except BaseException as error:
         if sender.tally.parts and not isinstance(error, BackupExists):
-            session.output.says(broken_off(chosen.name, named, sender.tally))
+            session.output.says(broken_off(chosen.name, named, sender.tally, volume or []))
         raise
     seconds, kept = time.monotonic() - began, sum(sender.tally.kept)
     session.output.show(
@@ -93,10 +95,11 @@ def named_now() -> str:
     return now().replace("-", "").replace(":", "")
 
 
-def broken_off(app: str, backup_id: str, tally: Tally) -> str:
-    """The line about what is there of a backup that did not come to its end."""
+def broken_off(app: str, backup_id: str, tally: Tally, volumes: Sequence[str] = ()) -> str:
+    """The line about what is there of a backup that did not come to its end. Other directories would be another backup."""
+    again = shlex.join(word for given in volumes for word in ("--volume", given))
     there = f"{tally.parts} part(s), {size(tally.bytes)}, are there"
-    return f"broke off: {there}; go on with: relight backup --app {app} --resume --backup-id {backup_id}"
+    return f"broke off: {there}; go on with: relight backup --app {app} --resume --backup-id {backup_id} {again}".rstrip()
 
 
 def directories(given: list[str]) -> dict[str, Path]:

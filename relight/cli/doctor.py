@@ -10,15 +10,17 @@ from relight.adapters.aws import client, translated
 from relight.adapters.buckets import BucketFacts, bucket_facts
 from relight.adapters.s3 import S3
 from relight.backup.catalog import list_backups
+from relight.backup.keeping import keeping_of
 from relight.backup.recipients import needed
 from relight.cli import exits
 from relight.cli.output import table, toned
 from relight.cli.session import STATE, Session
 from relight.config import Encryption
-from relight.errors import ConfigInvalid, RelightError
+from relight.errors import BucketUnlockable, ConfigInvalid, ObjectNotFound, RelightError
 
 PYTHON = (3, 11)
 SHOWN = 5  # backups in a line
+NO_BACKUP = (ObjectNotFound, BucketUnlockable)  # under these no backup can be made at all
 PACKAGES = {"boto3": "every command", "kubernetes": "relight backup", "ministack": "relight demo and --local"}
 
 
@@ -114,7 +116,7 @@ def deployment(session: Session) -> Iterator[Finding]:
 
 
 def storage(session: Session) -> Iterator[Finding]:
-    """Whether the buckets of backups keep what is overwritten or deleted: where they can be asked at all."""
+    """Whether the buckets of backups are there, keep what is deleted and can lock: where they may be asked at all."""
     try:
         apps, store = session.config.apps, S3()
     except RelightError:
@@ -122,16 +124,19 @@ def storage(session: Session) -> Iterator[Finding]:
     for app in apps:
         check = f"backups of {app.name}"
         try:
-            yield kept(check, bucket_facts(store, app.storage))
+            found = kept(check, bucket_facts(store, app.storage))
+            keeping_of(store, app)
+            yield found
         except RelightError as error:
             what, _, fix = str(error).rpartition("; ")
-            yield Finding(check=check, state="missing", detail=f"{error.code} {what}", fix=fix)
+            state = "failed" if isinstance(error, NO_BACKUP) else "missing"
+            yield Finding(check=check, state=state, detail=f"{error.code} {what}", fix=fix)
 
 
 def kept(check: str, bucket: BucketFacts) -> Finding:
     default = f", each object {bucket.days} days in {bucket.mode} mode" if bucket.days else ", no default retention"
     lock = f"Object Lock{default}" if bucket.lockable else "no Object Lock"
-    fix = "" if bucket.versioned else "enable versioning, or Object Lock on a new bucket (docs/backup.md)"
+    fix = "" if bucket.versioned else "enable versioning, and Object Lock if you want it (docs/backup.md)"
     versions = "versioned" if bucket.versioned else "not versioned: what is deleted or overwritten there is gone"
     return Finding(check=check, state="missing" if fix else "ok", detail=f"{bucket.name}: {versions}; {lock}", fix=fix)
 

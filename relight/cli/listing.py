@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from relight.adapters.s3 import S3
 from relight.backup.catalog import BackupSummary, list_backups
+from relight.backup.unfinished import Unfinished, unfinished
 from relight.cli.output import table, toned
 from relight.cli.session import AppOption, Session
 from relight.errors import RelightError
@@ -25,12 +26,21 @@ def backups(session: Session, app: AppOption = None) -> None:
     """
     chosen = session.app(app)
     session.connect()
-    found = list_backups(S3(), chosen.storage)
+    store = S3()
+    found = list_backups(store, chosen.storage)
     known, unasked = _known(session, chosen.name)
+    broken, unlisted = _unfinished(store, chosen.storage)
     entries = {entry.backup_id: entry for entry in decode(known["entries"], list[CatalogEntry])}
     marks = {mark["backup_id"]: name for name, mark in known["marks"].items() if mark}
 
     def render(page: Console) -> None:
+        _list(page)
+        for one in broken:
+            page.print(_go_on(one, chosen.name, datetime.now(UTC)), markup=False)
+        if unlisted:
+            page.print(f"whether one broke off cannot be said: {unlisted}", markup=False)
+
+    def _list(page: Console) -> None:
         if not found:
             page.print(f"app {chosen.name} has no backups below {chosen.storage}; make one: relight backup")
             return
@@ -44,7 +54,7 @@ def backups(session: Session, app: AppOption = None) -> None:
     rows = [
         {**encode(row), "catalog": encode(entries.get(row.backup_id)), "mark": marks.get(row.backup_id)} for row in found
     ]
-    session.output.show({"app": chosen.name, "backups": rows, "marks": known["marks"]}, render)
+    session.output.show({"app": chosen.name, "backups": rows, "unfinished": broken, "marks": known["marks"]}, render)
 
 
 def _known(session: Session, app: str) -> tuple[dict[str, Any], str]:
@@ -53,6 +63,20 @@ def _known(session: Session, app: str) -> tuple[dict[str, Any], str]:
         return session.console.catalog(app), ""
     except RelightError as error:
         return {"entries": [], "marks": {}}, str(error)
+
+
+def _unfinished(store: S3, storage: str) -> tuple[list[Unfinished], str]:
+    """Those that have no commit; none, and why, where uploads may not be listed, which is a right of its own."""
+    try:
+        return unfinished(store, storage), ""
+    except RelightError as error:
+        return [], str(error)
+
+
+def _go_on(one: Unfinished, app: str, at: datetime) -> str:
+    since = f", begun {duration((at - one.touched).total_seconds())} ago" if one.touched else ""
+    again = f"relight backup --app {app} --resume --backup-id {one.backup_id}"
+    return f"not finished: {one.backup_id}{since}; if it is not going on: {again}, with the same --volume options"
 
 
 def _row(found: BackupSummary, entry: CatalogEntry | None, at: datetime) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from relight.adapters.buckets import bucket_facts
-from relight.adapters.parts import Uploads
+from relight.adapters.parts import OpenUpload, Uploads
 from relight.adapters.s3 import S3
 from relight.backup.catalog import BackupSummary, list_backups
 from relight.backup.retention import Fate, abandoned, delete, judge, spare_locked
@@ -50,19 +50,18 @@ def prune(
     going = [fate.backup for fate in fates if not fate.kept]
     refused = [backup.uri for backup in going if not _deleted(store, backup, session.output)] if sure else []
     uploads = abandoned(store, chosen.storage, at)
-    for upload in uploads if sure else ():
-        Uploads(store).abort(upload)
-    about = {"deleted": sure, "refused": refused, "uploads": len(uploads), "versioned": bucket.versioned}
+    stayed = _swept(store, uploads) if sure else 0
+    about = {"deleted": sure, "refused": refused, "uploads": len(uploads), "stayed": stayed, "versioned": bucket.versioned}
 
     def render(page: Console) -> None:
         _page(page, chosen.name, [(fate, _fate_of(fate, sure, refused)) for fate in fates], sure)
         if uploads:
-            page.print(f"{len(uploads)} upload(s) that broke off two days ago or more: {'swept' if sure else 'may go'}")
+            page.print(f"{len(uploads)} upload(s) begun two days ago or more and never finished: {_sweep_of(sure, stayed)}")
         if bucket.versioned and going:
             page.print(HIDES.format(name=bucket.name))
 
     session.output.show({"app": chosen.name, "fates": fates, **about}, render)
-    return exits.ENDED_BADLY if refused else exits.DONE
+    return exits.ENDED_BADLY if refused or stayed else exits.DONE
 
 
 def _deleted(store: S3, backup: BackupSummary, output: Output) -> bool:
@@ -76,19 +75,35 @@ def _deleted(store: S3, backup: BackupSummary, output: Output) -> bool:
     return True
 
 
+def _swept(store: S3, uploads: list[OpenUpload]) -> int:
+    """Gives them up; how many are there all the same."""
+    held = Uploads(store)
+    for upload in uploads:
+        held.abort(upload)
+    return sum(upload.upload_id in {left.upload_id for left in held.below(upload.uri)} for upload in uploads)
+
+
+def _sweep_of(sure: bool, stayed: int) -> str:
+    if not sure:
+        return "sweep them: relight backup prune --delete"
+    return f"{stayed} could not be swept: that needs s3:AbortMultipartUpload" if stayed else "swept"
+
+
 def _fate_of(fate: Fate, sure: bool, refused: list[str]) -> str:
-    if fate.kept or fate.backup.uri in refused:
+    if fate.kept:
         return "kept"
+    if fate.backup.uri in refused:
+        return "refused"
     return "deleted" if sure else "may go"
 
 
 def _page(page: Console, app: str, fates: list[tuple[Fate, str]], sure: bool) -> None:
     page.print(table(("backup", "made", "size", "fate", "why"), [_row(fate, verb) for fate, verb in fates]))
-    going = [fate for fate, verb in fates if verb != "kept"]
+    going = [fate for fate, verb in fates if verb in ("may go", "deleted")]
     freed = size(sum(fate.backup.bytes for fate in going))
-    if not going:
+    if all(fate.kept for fate, _ in fates):
         page.print(f"nothing may go: every backup of {app} is kept")
-    else:
+    elif going:
         done = "deleted" if sure else "delete them: relight backup prune --delete"
         page.print(f"{len(going)} backup(s), {freed}: {done}")
 

@@ -1,12 +1,15 @@
 """``relight backup prune``: it says what may go and why, and changes nothing until it is told to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 
-from relight.adapters.s3 import S3
+from relight.adapters.parts import Uploads
+from relight.adapters.s3 import S3, split
 from relight.backup.writer import BackupSource, write_backup
+from relight.errors import AccessDenied
 from relight.model import timestamp
 from tests.cli.conftest import Terminal
 from tests.cli.stub import Stub
@@ -52,3 +55,64 @@ def test_nothing_goes_where_it_cannot_be_said_what_was_proven(terminal: Terminal
     api.refuse("GET /apps/sample/backups", 403, "NotPermitted", "no")
     said = terminal("backup", "prune", "--delete")
     assert said.status == 2 and len(there()) == 40
+
+
+@pytest.mark.usefixtures("old_backups")
+def test_one_that_may_not_be_deleted_holds_up_no_other_and_is_not_called_deleted(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, really = there(), S3.delete
+
+    def delete(self: S3, uri: str) -> None:
+        if "/b20/" in uri:
+            raise AccessDenied(f"delete {uri}: not allowed")
+        really(self, uri)
+
+    monkeypatch.setattr(S3, "delete", delete)
+    said = terminal("backup", "prune", "--delete")
+    assert said.status == 1 and "not deleted" in said.out and "b20" in there()
+    gone = before - there()
+    assert {"b19", "b21"} <= gone and f"{len(gone)} backup(s)" in said.out
+    (row,) = [line for line in said.out.splitlines() if line.startswith("b20 ")]
+    assert "refused" in row and "kept" not in row
+
+
+@pytest.fixture
+def uploads(api: Stub, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two uploads of a backup; to what is asked, the one began two days ago and the other an hour later."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="relight-sample", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    api.on("GET /apps/sample/backups", {"entries": []})
+    keys = [f"sample/backups/{name}/state.tar.zst" for name in ("old", "young")]
+    began = dict(zip(keys, (datetime.now(UTC) - timedelta(hours=hours) for hours in (48, 47)), strict=True))
+    for key in keys:
+        s3.create_multipart_upload(Bucket="relight-sample", Key=key)
+    really = Uploads.below
+    told = lambda self, uri: (replace(one, begun=began[split(one.uri)[1]]) for one in really(self, uri))  # noqa: E731
+    monkeypatch.setattr(Uploads, "below", told)
+    return keys
+
+
+def open_now() -> list[str]:
+    return [split(one.uri)[1] for one in Uploads(S3()).below(ROOT)]
+
+
+def test_uploads_of_two_days_ago_are_shown_and_swept_when_told_and_younger_ones_stay(
+    terminal: Terminal, uploads: list[str]
+) -> None:
+    shown = terminal("backup", "prune")
+    assert (
+        "1 upload(s) begun two days ago or more and never finished: sweep them: relight backup prune --delete" in shown.out
+    )
+    assert sorted(open_now()) == uploads
+    swept = terminal("backup", "prune", "--delete")
+    assert swept.status == 0 and "never finished: swept" in swept.out and open_now() == uploads[1:]
+
+
+def test_an_upload_that_may_not_be_ended_is_not_called_swept(
+    terminal: Terminal, uploads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Uploads, "abort", lambda *_: None)  # as one that S3 refuses
+    said = terminal("backup", "prune", "--delete")
+    assert said.status == 1 and "1 could not be swept: that needs s3:AbortMultipartUpload" in said.out
+    assert sorted(open_now()) == uploads

@@ -1,6 +1,7 @@
 """A backup of an app that is running: its hook dumps, its writers stand still while files are read, and go on afterwards."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
+from relight.backup.upload import Sender
 from relight.cli.backups import write
 from relight.config import App, Hook
 from relight.errors import HookFailed
 from relight.local.cluster import start
 from relight.recovery.cluster import Object
+from relight.recovery.validators import jobs
+from relight.recovery.validators.context import Place
 from tests.recovery.shop import IMAGE, app, namespace, obj
 from tests.support import eventually, memory_aws, own_clients
 
@@ -89,3 +93,15 @@ def test_a_hook_that_fails_makes_no_backup_and_disturbs_nobody(primary: Cluster)
         backed_up(primary, hooks=(failing,), quiesce=True)
     assert list(S3().list("s3://backups/shop")) == []
     assert ready(primary) == 1
+
+
+def test_a_resume_ends_the_dump_that_a_killed_attempt_left_and_makes_its_own(primary: Cluster, tmp_path: Path) -> None:
+    name = jobs.named("dump", "b1", "before_backup", "dump")
+    there = Place(cluster=primary, namespace="shop", job=name, seconds=300, read_only=False)
+    primary.create(jobs.job_of(there, IMAGE, ("sh", "-c", "echo half > /claims/ledger/dump; sleep 300"), ("ledger",), None))
+    eventually(lambda: primary.list("v1", "Pod", "shop", labels=f"job-name={name}"), "the killed attempt's dump runs")
+    chosen = app(hooks=(replace(DUMP, deadline=20),), quiesce=True)
+    uri, _ = write(chosen, primary, {}, "b1", Sender(S3(), resume=True))
+    open_backup(S3(), uri).restore_volumes(tmp_path / "target")
+    assert (tmp_path / "target/volumes/shop/ledger/dump").read_text() == "dumped\n"
+    assert primary.list("batch/v1", "Job", "shop") == []
