@@ -1,7 +1,12 @@
-"""A tree on paper: what unpacking would make, for a check that writes nothing. Its files are hashed."""
+"""A tree on paper: what unpacking would make, for a check that writes nothing. Its files are hashed.
 
+It lies on disk and not in memory: a million files would take hundreds of megabytes there.
+"""
+
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import ENOSPC
 from functools import partial
 from hashlib import sha256
 from tempfile import TemporaryFile
@@ -14,16 +19,62 @@ from relight.backup.tarball import Kind, Member
 from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, BackupError, DigestMismatch
 
 MAX_HOPS = 40  # the kernel's own
+CACHE = 16 * 2**10  # kB of the table in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What is at a path; ``digest`` is a file's sha256, ``size`` its length, ``target`` a link's."""
+    """What is at a path; ``digest`` is a file's sha256, ``target`` a link's."""
 
     kind: Kind
-    size: int = 0
     digest: bytes = b""
     target: str = ""
+
+
+class Leaves:
+    """What is at which path, and which paths the index lists. For one thread; gone with the object.
+
+    Raises OSError where the disk has no room for it.
+    """
+
+    def __init__(self) -> None:
+        self._table = sqlite3.connect("", isolation_level=None)  # a file without a name
+        self._table.executescript(f"""
+            PRAGMA cache_size = -{CACHE};
+            PRAGMA journal_mode = OFF;
+            PRAGMA synchronous = OFF;
+            CREATE TABLE leaf (path BLOB PRIMARY KEY, kind TEXT, digest BLOB, target BLOB, listed INT) WITHOUT ROWID;
+            BEGIN""")
+
+    def get(self, path: str) -> Leaf | None:
+        found = self._run("SELECT kind, digest, target FROM leaf WHERE path = ?", _stored(path)).fetchone()
+        return Leaf(Kind(found[0]), found[1], _shown(found[2])) if found else None
+
+    def put(self, path: str, leaf: Leaf) -> None:
+        row = _stored(path), leaf.kind.value, leaf.digest, _stored(leaf.target)
+        self._run("INSERT OR REPLACE INTO leaf VALUES (?, ?, ?, ?, 0)", *row)
+
+    def mark_listed(self, path: str) -> None:
+        self._run("UPDATE leaf SET listed = 1 WHERE path = ?", _stored(path))
+
+    def unlisted(self, kind: Kind) -> Iterator[str]:
+        """The paths of that kind that the index has not."""
+        for (path,) in self._run("SELECT path FROM leaf WHERE kind = ? AND NOT listed", kind.value):
+            yield _shown(path)
+
+    def _run(self, statement: str, *values: str | bytes) -> sqlite3.Cursor:
+        try:
+            return self._table.execute(statement, values)
+        except sqlite3.OperationalError as error:  # its pages go to disk now and then
+            raise OSError(ENOSPC, f"no room to check the archive: {error}") from error
+
+
+def _stored(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")  # a name that is not UTF-8, or any that an index claims
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "surrogatepass")
 
 
 class PaperTree:
@@ -31,8 +82,10 @@ class PaperTree:
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._leaves: dict[str, Leaf] = {"": Leaf(Kind.DIRECTORY)}
-        self._index: IO[bytes] | None = None  # not in memory: a million files have hundreds of megabytes of it
+        self._leaves = Leaves()
+        self._leaves.put("", Leaf(Kind.DIRECTORY))
+        self._folder = ""  # known to be one; what follows is most often in the same
+        self._index: IO[bytes] | None = None
 
     def directory(self, path: str, member: Member) -> None:
         self._put(path, Leaf(Kind.DIRECTORY))
@@ -47,7 +100,7 @@ class PaperTree:
             if kept:
                 kept.write(piece)
         hash_hole(digest.update, member.size - at)
-        self._put(path, Leaf(Kind.FILE, member.size, digest.digest()))
+        self._put(path, Leaf(Kind.FILE, digest.digest()))
         self._index = kept or self._index
 
     def symlink(self, path: str, member: Member) -> None:
@@ -60,19 +113,29 @@ class PaperTree:
         self._put(path, found)
 
     def _put(self, path: str, leaf: Leaf) -> None:
-        parent = path
-        while parent:
-            parent = parent.rpartition("/")[0]
-            if self._leaves.setdefault(parent, Leaf(Kind.DIRECTORY)).kind is not Kind.DIRECTORY:
-                raise fault(ArchiveTypeChange, self._where, "lies below what is no directory", path)
-        if self._leaves.setdefault(path, leaf).kind is not leaf.kind:
+        self._expect_folder(path.rpartition("/")[0], path)
+        found = self._leaves.get(path)
+        if found and found.kind is not leaf.kind:
             raise fault(ArchiveTypeChange, self._where, "occurs before as something else", path)
-        self._leaves[path] = leaf
+        self._leaves.put(path, leaf)
+
+    def _expect_folder(self, folder: str, path: str) -> None:
+        known, self._folder = self._folder, folder
+        while folder != known:
+            found = self._leaves.get(folder)
+            if found is None:
+                self._leaves.put(folder, Leaf(Kind.DIRECTORY))
+            elif found.kind is not Kind.DIRECTORY:
+                self._folder = ""
+                raise fault(ArchiveTypeChange, self._where, "lies below what is no directory", path)
+            if not folder:
+                return
+            folder = folder.rpartition("/")[0]
 
     def faults(self) -> Iterator[BackupError]:
         """Links that lead out by way of others, and all that the index and the archive say differently."""
-        for path, leaf in self._leaves.items():
-            if leaf.kind is Kind.SYMLINK and self._leads_out(path):
+        for path in self._leaves.unlisted(Kind.SYMLINK):  # of all links: the index is read later
+            if self._leads_out(path):
                 yield fault(ArchiveLinkEscape, self._where, "leads out of the target by way of other links", path)
         try:
             yield from self._against_index() if self._index is not None else ()
@@ -82,12 +145,11 @@ class PaperTree:
     def _against_index(self) -> Iterator[BackupError]:
         assert self._index
         self._index.seek(0)
-        listed = set()
         for entry in index.read(iter(partial(self._index.readline, index.MAX_LINE), b""), self._where):
-            listed.add(entry.path)
             yield from self._compared(entry)
-        for path, leaf in self._leaves.items():
-            if leaf.kind is Kind.FILE and path != index.NAME and path not in listed:
+            self._leaves.mark_listed(entry.path)
+        for path in self._leaves.unlisted(Kind.FILE):
+            if path != index.NAME:
                 yield fault(ArchiveMalformed, self._where, "is in the archive, and not in its index", path)
 
     def _compared(self, entry: index.IndexEntry) -> Iterator[BackupError]:

@@ -29,8 +29,9 @@ from relight.errors import (
     SizeMismatch,
 )
 
-RANGE = 8 * 2**20
+RANGE = 4 * 2**20
 THREADS = 12
+FRAMES_AHEAD = 6  # one consumer takes them in order: more only wait, each with its raw bytes
 
 Bytes = Generator[bytes, None, None]
 
@@ -178,7 +179,7 @@ class Backup:
     def _range(self, found: ObjectInfo, start: int) -> bytes:
         return self._store.get_range(found.uri, start, min(RANGE, found.size - start), found.etag)
 
-    def raw(self, table: FrameTable, start: int = 0, ahead: int = THREADS) -> Bytes:
+    def raw(self, table: FrameTable, start: int = 0, ahead: int = FRAMES_AHEAD) -> Bytes:
         """The raw tar from ``start`` on, each frame proven before it is given; at most ``ahead`` frames are under way."""
         found = self.found(metadata.STATE)
         number, begins = table.at(start)

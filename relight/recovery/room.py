@@ -9,7 +9,7 @@ from relight.recovery.prepare import PlannedObject
 from relight.recovery.sizes import quantity
 
 GIB = 2**30
-SYSTEM_GIB = 6  # Ubuntu, k3s with its own images, the agent, and images of the app: measured with some to spare
+SYSTEM_GIB = 6  # Ubuntu, k3s with its own images, the agent, and images of the app: assumed, not measured on a runner
 
 Wanted = tuple[str, float, int]  # what wants room, its GiB, and the GiB of system that it must leave
 
