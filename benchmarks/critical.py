@@ -15,13 +15,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import runs, trees
+from benchmarks.peers import throttled
 from benchmarks.table import Row, rated, shell
 from benchmarks.volumes import clear
 from relight.adapters.s3 import S3
 from relight.backup.metadata import STATE
 from relight.backup.reader import open_backup
 from relight.config import Validator
-from relight.local.instances.link import Link
 from relight.local.pace import Pace
 
 PACE = Pace(boot=5.0, cluster=3.0, pod=2.0)
@@ -100,19 +100,19 @@ def _steps(ran: runs.Ran, place: runs.Place, home: Path, line: float) -> Steps:
 
 def _alone(place: runs.Place, home: Path, line: float) -> tuple[float, float]:
     """Seconds to fetch and unpack over a line like the instance's: as the agent does, and step by step."""
-    link = Link(place.endpoint, line)
-    link.start()
-    store, target, whole = S3(place.client("s3", link.endpoint)), home / "restored", home / "whole"
-    backup = open_backup(store, f"{runs.STORAGE}/backups/state")
-    ours = _timed(lambda: backup.restore_volumes(target))
-    clear(target)()
-    target.mkdir()
-    archive = backup.where(STATE)
-    in_turn = (
-        _timed(lambda: whole.write_bytes(store.get(archive)))
-        + _timed(lambda: sha256(whole.read_bytes()))
-        + _timed(shell(f"zstd -dcq {whole} | tar x -C {target}"))
-    )
+    target, whole = home / "restored", home / "whole"
+    with throttled(place.endpoint, line) as endpoint:
+        store = S3(place.client("s3", endpoint))
+        backup = open_backup(store, f"{runs.STORAGE}/backups/state")
+        ours = _timed(lambda: backup.restore_volumes(target))
+        clear(target)()
+        target.mkdir()
+        archive = backup.where(STATE)
+        in_turn = (
+            _timed(lambda: whole.write_bytes(store.get(archive)))
+            + _timed(lambda: sha256(whole.read_bytes()))
+            + _timed(shell(f"zstd -dcq {whole} | tar x -C {target}"))
+        )
     clear(target)()
     return ours, in_turn
 

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import boto3
@@ -30,10 +30,20 @@ def peer(name: str, target: float, command: str, **variables: str) -> Peer:
     return Peer(name, target, shell(command, **variables))
 
 
-@contextmanager
-def served(root: Path, megabytes: float) -> Iterator[str]:
+def served(root: Path, megabytes: float) -> AbstractContextManager[str]:
     """S3 below ``root`` at the endpoint given, each connection limited to so many megabytes a second (0: not)."""
-    command = [sys.executable, "-m", "benchmarks.server", str(root), str(megabytes)]
+    return _listening("benchmarks.server", str(root), str(megabytes))
+
+
+def throttled(endpoint: str, megabytes: float) -> AbstractContextManager[str]:
+    """The line of an instance to the S3 at ``endpoint``."""
+    return _listening("benchmarks.line", endpoint, str(megabytes))
+
+
+@contextmanager
+def _listening(module: str, *arguments: str) -> Iterator[str]:
+    """A process of its own: in ours, its threads would take turns with what is measured."""
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout and server.stdin
         try:
