@@ -200,6 +200,8 @@ def test_doctor_names_each_fault_with_its_fix(terminal: Terminal, account: None)
 
 def test_doctor_is_content_with_a_working_deployment(terminal: Terminal, api: Stub) -> None:
     api.on("GET /runs?app=sample", {"runs": []})
+    place: Any = {"LocationConstraint": "eu-central-1"}
+    boto3.client("s3").create_bucket(Bucket="relight-sample", CreateBucketConfiguration=place)  # a deployment has its bucket
     said = terminal("doctor")
     assert said.status == 0, said.out
     assert "all is well" in said.out
