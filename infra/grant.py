@@ -43,7 +43,7 @@ CHECK = (
     Grant("s3:GetObject", "the pinned artifacts", "their digests are those that the launch template names"),
     Grant("s3:GetObject", "backups", "the backup that an incident would take, and its manifests"),
     Grant("ecr:BatchGetImage", "image repositories", "whether the app's images are there; they may be of any account"),
-    Grant("dynamodb:GetItem dynamodb:Query", "the table", "the lease, and when a drill last passed"),
+    Grant("dynamodb:GetItem", "the table", "the lease, and when a drill last passed"),
     Grant("events:DescribeRule", "the alarms' rules", "whether the app is armed"),
     Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
     Grant("sns:ListSubscriptionsByTopic", "the topic", "whether anybody hears"),

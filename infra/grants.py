@@ -115,7 +115,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
             "states:DescribeExecution", "its executions", "a repeated POST /runs; whether a run without an outcome is over"
         ),
     ),
-    "check": (APP, LIST, *CHECK),
+    "check": (APP, LIST, DECRYPT, OPEN, *CHECK),
     "catalog": (
         APP,
         LIST,

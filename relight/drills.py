@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from relight.config import App, Drill
-from relight.model import PassedDrill, canonical, encode, moment, timestamp
+from relight.model import Mode, PassedDrill, Phase, Run, canonical, encode, moment, timestamp
 
 GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
 UNCHANGED_BY = ("drill", "retention")  # when to rehearse, and what to keep, change no recovery
@@ -14,6 +14,12 @@ def version(app: App) -> str:
     """Of the app's configuration, as far as a recovery goes by it: what one version proved says nothing of another."""
     matters = {name: value for name, value in encode(app).items() if name not in UNCHANGED_BY}
     return sha256(canonical(matters)).hexdigest()[:16]
+
+
+def is_whole(run: Run) -> bool:
+    """Whether a drill that succeeds rehearses what an incident would do: all of it, undamaged, with the app's own image."""
+    part = run.start_at != Phase.LAUNCH or not run.run_job or run.image_ref or run.negative_control
+    return run.mode == Mode.DRILL and not part
 
 
 def unproven(app: App, passed: PassedDrill | None) -> str | None:
@@ -27,10 +33,15 @@ def unproven(app: App, passed: PassedDrill | None) -> str | None:
 
 def overdue(drill: Drill, passed: PassedDrill | None, at: datetime) -> str | None:
     """Why the rehearsals are not alive: the last one due was skipped, hung or failed. None where one passed since."""
+    last = due(drill, at)
+    if passed and moment(passed.began_at) >= last:
+        return None
+    told = f"the last that passed began {passed.began_at}" if passed else "none has ever passed"
+    return f"a drill was due {timestamp(last)}; {told}"
+
+
+def due(drill: Drill, at: datetime) -> datetime:
+    """The last time at which a drill was due and, with its grace, should have passed."""
     from relight.cron import last_due  # croniter is slow to load, and Plan asks for a version alone
 
-    due = last_due(drill.cron, drill.zone, at - GRACE).first
-    if passed and moment(passed.began_at) >= due:
-        return None
-    last = f"the last that passed began {passed.began_at}" if passed else "none has ever passed"
-    return f"a drill was due {timestamp(due)}; {last}"
+    return last_due(drill.cron, drill.zone, at - GRACE).first

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from relight.config import App, Drill
 from relight.configfile import load
-from relight.drills import overdue, unproven, version
-from relight.model import PassedDrill, timestamp
+from relight.drills import is_whole, overdue, unproven, version
+from relight.model import Mode, PassedDrill, Phase, Run, timestamp
 
 MONDAYS = Drill(cron="0 4 * * 1", zone="Europe/Berlin")
 FIRST = datetime(2026, 11, 2, 3, tzinfo=UTC)  # Monday, 04:00 in Berlin
@@ -47,3 +50,19 @@ def test_nothing_starts_by_itself_before_a_drill_passed_on_this_version() -> Non
     assert why and "its configuration changed since" in why
     rescheduled = replace(app, drill=replace(app.drill, cron="0 5 * * 2"))
     assert unproven(rescheduled, passed(FIRST, version(app))) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, True),
+        ({"mode": Mode.INCIDENT}, False),
+        ({"negative_control": True}, False),
+        ({"start_at": Phase.VALIDATE}, False),
+        ({"run_job": False}, False),
+        ({"image_ref": "shop@sha256:..."}, False),
+    ],
+)
+def test_only_a_drill_of_the_whole_counts(changes: dict[str, Any], counts: bool) -> None:
+    drill = Run(app="shop", mode=Mode.DRILL, run_id="d", started_at="2026-11-02T03:00:00Z", execution_arn="arn")
+    assert is_whole(replace(drill, **changes)) is counts

@@ -1,6 +1,5 @@
 """Every reading of a check, each on its own: one that cannot be made hides no other."""
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from aws_lambda_powertools import Logger
 
 from lambdas.check.material import Material
 from relight.adapters import capacity, registry, rights, watchers
+from relight.adapters.catalog import Catalog
 from relight.adapters.s3 import S3
 from relight.adapters.table import Table
 from relight.config import App
 from relight.errors import RelightError
-from relight.model import Mode, Outcome, Phase, Verdict, moment
 from relight.readiness import boot
 from relight.readiness.facts import Drills, Facts, Held, Image, Offered, Pinned, Quota, Right, Subscribers, Trigger, Unread
 from relight.recovery.sizes import standard, vcpus
@@ -24,7 +23,6 @@ from relight.settings import FunctionSettings
 
 T = TypeVar("T")
 THREADS = 8
-GOOD = (Outcome.SUCCEEDED, Outcome.HELD)
 log = Logger()
 
 
@@ -106,9 +104,7 @@ class Reading:
         return Held(run_id=found.run_id, mode=found.mode, promoted=found.promoted, held=found.held)
 
     def drills(self) -> Drills:
-        table = Table(self.settings.table)
-        records = (record for run_id in table.runs(self.app.name) if (record := table.run(run_id)))
-        return Drills(passed_at=next((moment(one["run"]["started_at"]) for one in records if passed(one)), None))
+        return Drills(last=Catalog(self.settings.table).drill(self.app.name))
 
     def images(self, material: Material) -> tuple[Image, ...] | Unread:
         if material.planned().broken:
@@ -142,10 +138,3 @@ READ = (
     *("rights", "quota", "offered", "disk_gib", "pinned", "lease", "drills"),
     *("triggers", "subscribers", "dead_letters", "skew"),
 )
-
-
-def passed(record: dict[str, Any]) -> bool:
-    """Whether the run was a drill of the whole, on an undamaged copy, that passed. A negative control must not pass."""
-    run, validation = record["run"], json.loads(record.get("validation") or "{}")
-    whole = run["mode"] == Mode.DRILL and run.get("start_at") == Phase.LAUNCH and not run.get("negative_control")
-    return bool(whole and validation.get("verdict") == Verdict.PASSED and record.get("outcome") in GOOD)

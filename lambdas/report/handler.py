@@ -7,6 +7,7 @@ from relight.adapters.keys import SigningKey
 from relight.adapters.notify import Notifier
 from relight.adapters.s3 import join
 from relight.backup.marks import settle
+from relight.drills import is_whole
 from relight.errors import RelightError
 from relight.evidence import step as steps
 from relight.evidence.binding import digest
@@ -21,7 +22,6 @@ from relight.model import (
     CatalogEntry,
     Ending,
     Failure,
-    Mode,
     Outcome,
     PassedDrill,
     Phase,
@@ -110,7 +110,7 @@ def prove(now: Step, outcome: Outcome) -> None:
     try:
         catalog = Catalog(now.settings.table)
         catalog.note_proof(proven)
-        if run.mode == Mode.DRILL and outcome == Outcome.SUCCEEDED:
+        if is_whole(run) and outcome == Outcome.SUCCEEDED:
             passed = PassedDrill(run_id=run.run_id, began_at=run.started_at, version=chosen.app_version)
             catalog.note_drill(run.app, passed)
         settle(catalog, run.app)

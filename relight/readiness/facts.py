@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relight.config import App
+from relight.model import PassedDrill
 from relight.recovery.context import BackupFacts
 from relight.recovery.forecast import Finding as Foreseen
 from relight.recovery.ledger import INCOMPLETE
@@ -110,9 +111,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drills:
-    """``passed_at``: when the last drill that passed began."""
+    """``last``: the last drill that passed."""
 
-    passed_at: datetime | None
+    last: PassedDrill | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,40 +1,26 @@
 """Judges of what watches and tells: drills, triggers, people, dead letters, clocks."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from relight.config import Drill
-from relight.model import timestamp
+from relight.drills import GRACE, due, overdue, unproven
 from relight.readiness.facts import Backup, Drills, Facts, Subscribers, Trigger
 from relight.readiness.findings import Findings, failed, passed, warning
 from relight.words import duration
 
-GRACE = timedelta(hours=3)  # a drill begins within its window, and takes its time
 SKEW = 300  # seconds: more, and AWS refuses signed requests soon
 
 
 def drill(facts: Facts, drills: Drills) -> Findings:
-    last, before = due(facts.app.drill, facts.at)
+    app, last = facts.app, drills.last
     fails = "nobody knows whether the whole of it works"
-    if drills.passed_at is None:
-        yield failed("no drill has passed yet", fails, "rehearse it: relight drill")
-    elif drills.passed_at >= last:
-        yield passed(f"a drill passed at {timestamp(drills.passed_at)}")
-    else:
-        say = failed if drills.passed_at < before else warning
-        seen = f"the last drill that passed began {timestamp(drills.passed_at)}; one was due {timestamp(last)}"
-        yield say(seen, fails, "see why: relight runs; then relight drill, and relight arm for the schedule")
-
-
-def due(schedule: Drill, at: datetime) -> tuple[datetime, datetime]:
-    """The last two times at which a drill was due and, with its grace, should have passed."""
-    from zoneinfo import ZoneInfo  # with croniter costly in a cold start, and only a drill's schedule needs them
-
-    from croniter import croniter
-
-    times = croniter(schedule.cron, (at - GRACE).astimezone(ZoneInfo(schedule.zone)))
-    last: datetime = times.get_prev(datetime)
-    before: datetime = times.get_prev(datetime)
-    return last, before
+    if why := unproven(app, last):
+        yield failed(why, fails, "rehearse it: relight drill")
+    elif late := overdue(app.drill, last, facts.at):
+        before = due(app.drill, facts.at) + GRACE - timedelta(seconds=1)  # when the one before that was the last due
+        say = failed if overdue(app.drill, last, before) else warning
+        yield say(late, fails, "see why: relight runs; then relight drill, and relight arm for the schedule")
+    elif last:
+        yield passed(f"a drill passed at {last.began_at}")
 
 
 def triggers(facts: Facts, triggers: tuple[Trigger, ...]) -> Findings:

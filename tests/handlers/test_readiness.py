@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas.check.handler import handler
-from lambdas.check.reading import attempt, passed
+from lambdas.check.reading import attempt
 from lambdas.console.handler import handler as console
 from relight.adapters import aws, capacity, registry
 from relight.adapters.calls import Refused
@@ -90,25 +90,6 @@ def test_an_account_that_never_changed_its_quota_has_awss_default(monkeypatch: p
 
     monkeypatch.setattr(capacity, "call", call)
     assert capacity.vcpu_quota() == 5
-
-
-# ---------------------------------------------------------------- drills
-@pytest.mark.parametrize(
-    ("run", "record", "counts"),
-    [
-        ({}, {}, True),
-        ({"mode": "incident"}, {}, False),
-        ({"negative_control": True}, {}, False),
-        ({"start_at": "validate"}, {}, False),
-        ({}, {"outcome": "Failed"}, False),
-        ({}, {"outcome": None}, False),
-        ({}, {"validation": json.dumps({"verdict": "COULD_NOT_VERIFY"})}, False),
-    ],
-)
-def test_only_a_whole_drill_that_passed_counts(run: dict[str, Any], record: dict[str, Any], counts: bool) -> None:
-    drill = {"mode": "drill", "start_at": "launch", "negative_control": False, **run}
-    good = {"outcome": "Succeeded", "validation": json.dumps({"verdict": "PASSED"})}
-    assert passed({**good, **record, "run": drill}) is counts
 
 
 # ---------------------------------------------------------------- the document

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from relight.config import App, Signal, Validator
+from relight.drills import version
+from relight.model import PassedDrill
 from relight.readiness.checks import evaluate
 from relight.readiness.facts import (
     Backup,
@@ -36,6 +38,12 @@ SHOP = App(
     validators=(Validator(name="ready", kind="ready"),),
     rpo=90_000,
 )
+
+
+def passed_drill(at: str, of: App = SHOP) -> PassedDrill:
+    return PassedDrill(run_id="drill-1", began_at=at, version=version(of))
+
+
 GOOD = Facts(
     app=SHOP,
     at=NOW,
@@ -56,7 +64,7 @@ GOOD = Facts(
     planned=Planned(objects=12, images=(REF,), wanted=(("the data of b1", 1.0, 6),)),
     images=(Image(ref=REF, there=True, architectures=frozenset({"arm64"})),),
     lease=Held(),
-    drills=Drills(passed_at=datetime(2026, 11, 23, 4, 2, tzinfo=UTC)),
+    drills=Drills(last=passed_drill("2026-11-23T04:02:00Z")),
     triggers=(Trigger(name="shop-alarm", armed=True), Trigger(name="shop-drill", armed=True)),
     subscribers=Subscribers(confirmed=1, pending=0),
     dead_letters=0,

@@ -27,12 +27,11 @@ from relight.readiness.facts import (
 )
 from relight.readiness.records import Readiness, State
 from relight.recovery.forecast import Finding as Foreseen
-from tests.readiness.conftest import GOOD, LADDER, NOW, REF, SHOP, Check, judged
+from tests.readiness.conftest import GOOD, LADDER, NOW, REF, SHOP, Check, judged, passed_drill
 
 DENIED = Right(role="launch", phase="launch", action="iam:PassRole", resource="arn:role", decision="implicitDeny")
 NO_ROLE = replace(DENIED, action="everything", decision="no such role")
 BROKEN = Backup(broken="no backup can be used: there is none to choose from")
-LAST_MONDAY = GOOD.drills.passed_at  # type: ignore[union-attr]
 SOME = frozenset({("t4g.large", "b")})
 MEMORY = tuple(Foreseen("memory", kind, "has 8192 MiB; the pods ask for 9000 MiB") for kind in LADDER)
 ELSEWHERE = Image(ref="docker.io/nginx@sha256:1", there=None, why="registry docker.io is not asked")
@@ -103,9 +102,16 @@ ROWS: tuple[Row, ...] = (
     ("lease", {"lease": Held(run_id="r1", mode="drill", held=True)}, BAD, "plan", "run r1 (drill) holds a runner"),
     ("lease", {"lease": Held(run_id="r1", mode="drill")}, ODD, "plan", "under way"),
     ("lease", {"lease": Held(run_id="r1", mode="incident", promoted=True)}, ODD, "plan", "serves production"),
-    ("drill", {"drills": Drills(passed_at=None)}, BAD, "all", "no drill has passed yet"),
-    ("drill", {"drills": Drills(passed_at=LAST_MONDAY - timedelta(days=7))}, ODD, "all", "one was due 2026-11-23T04:00:00Z"),
-    ("drill", {"drills": Drills(passed_at=LAST_MONDAY - timedelta(days=14))}, BAD, "all", "one was due"),
+    ("drill", {"drills": Drills(last=None)}, BAD, "all", "no drill of it has passed yet"),
+    ("drill", {"drills": Drills(last=passed_drill("2026-11-16T04:02:00Z"))}, ODD, "all", "was due 2026-11-23T04:00:00Z"),
+    ("drill", {"drills": Drills(last=passed_drill("2026-11-09T04:02:00Z"))}, BAD, "all", "a drill was due"),
+    (
+        "drill",
+        {"drills": Drills(last=passed_drill("2026-11-23T04:02:00Z", replace(SHOP, rto=1)))},
+        BAD,
+        "all",
+        "changed since",
+    ),
     ("triggers", {"triggers": (Trigger(name="shop-alarm", armed=False),)}, ODD, "detect", "disarmed: shop-alarm"),
     ("triggers", {"triggers": (Trigger(name="shop-alarm", armed=None),)}, BAD, "detect", "not deployed: shop-alarm"),
     ("notify", {"subscribers": Subscribers(confirmed=0, pending=2)}, BAD, "approve", "none of 2"),
