@@ -183,6 +183,7 @@ class PlanRef:
 
     ``rungs``: how many instance types and zones the launch ladder has. ``adopted``: the held runner, when the run starts
     at a later phase than Launch. ``app_version``: of the app's configuration (``relight.drills.version``).
+    ``passed_over``: newer backups that could not be taken, and why, the first few.
     """
 
     uri: str
@@ -196,6 +197,7 @@ class PlanRef:
     objectives: Objectives | None = None
     adopted: Runner | None = None
     app_version: str = ""
+    passed_over: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- Restore, Validate

@@ -21,6 +21,7 @@ from relight.model import Deadlines, Mode, Objectives, PlanRef, Verdict, encode,
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
 
+MOST, LONGEST = 3, 400  # backups passed over that the answer names, and characters of each; the receipt has them all
 SHOWN = 20  # lines of a check in the receipt; the plan's bundle has them all
 CHOSEN_BY_AGE = ("latest_valid", "latest_proven")
 
@@ -75,6 +76,7 @@ class Planning:
             deadlines=self.deadlines,
             objectives=Objectives(rto=self.app.rto, rpo=self.app.rpo),
             app_version=version(self.app),
+            passed_over=tuple(f"{one.uri}: {one.why}"[:LONGEST] for one in chosen.passed_over[:MOST]),
         )
 
     def _check_age(self, chosen: Selection) -> None:

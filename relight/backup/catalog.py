@@ -21,6 +21,7 @@ THREADS = 16
 SHOWN = 3
 LATEST_VALID, LATEST_PROVEN = "latest_valid", "latest_proven"
 EPOCH = "1970-01-01T00:00:00Z"
+CHANGED = "its objects changed since every byte was proven, and it was not read again yet"
 UNPROVEN = "newer, but no run has proven it, and the newest is bad; to take it all the same, name it"
 
 
@@ -113,7 +114,8 @@ def select(
     """The backup that ``wanted`` names: a URI or a selector (``relight.formats.is_selector``).
 
     All but a URI fall back over backups that break their contract, here or by the catalog's entries ``known``, and say why:
-    ``latest_valid`` to the last proven one first. ``random`` depends on ``seed``, the ids and ``at`` (now) alone.
+    ``latest_valid`` to the last proven one first; one whose objects changed since it was read is the last resort.
+    ``random`` depends on ``seed``, the ids and ``at`` (now) alone.
     Raises the backup's own first error for a URI, NoUsableBackup, RequestInvalid, and what S3 raises.
     """
     if wanted.startswith("s3://"):
@@ -129,8 +131,9 @@ def select(
             passed.append(PassedOver(uri=found.uri, why=str(error)))
         else:
             tried = {one.uri for one in passed}
-            newer = listed[: listed.index(found)] if passed and wanted == LATEST_VALID else ()
-            passed += [PassedOver(uri=one.uri, why=UNPROVEN) for one in newer if one.uri not in tried]
+            newer = listed[: listed.index(found)] if wanted == LATEST_VALID else ()
+            left = [one for one in newer if one.uri not in tried]
+            passed += [PassedOver(uri=one.uri, why=CHANGED if _changed(one, entries) else UNPROVEN) for one in left]
             return replace(selected, passed_over=tuple(passed))
     why = "; ".join(f"{one.uri}: {one.why}" for one in passed[:SHOWN]) or "there is none to choose from"
     raise fault(NoUsableBackup, f"{storage} ({wanted})", f"no backup can be used: {why}")
@@ -145,12 +148,19 @@ def _candidates(found: list[BackupSummary], wanted: str, seed: str, known: Entri
         raise RequestInvalid("backup", f"{wanted!r} is none", f"use {SELECTORS} or a backup's S3 URI")
     proven = [one for one in found if (entry := known.get(one.backup_id)) and entry.proven_by]
     if selector == LATEST_PROVEN:
-        return proven
+        return sorted(proven, key=lambda one: _changed(one, known))
     if selector == LATEST_VALID:
-        return found[:1] + [one for one in proven if one not in found[:1]] + [one for one in found[1:] if one not in proven]
+        rest = [one for one in proven if one not in found[:1]] + [one for one in found[1:] if one not in proven]
+        return sorted(found[:1] + rest, key=lambda one: _changed(one, known))
     since = at - timedelta(days=int(days)) if days else None
     window = [one for one in found if one.committed and not (since and moment(one.created_at or EPOCH) < since)]
-    return sorted(window, key=lambda one: sha256(f"{seed} {one.backup_id}".encode()).digest())
+    return sorted(window, key=lambda one: (_changed(one, known), sha256(f"{seed} {one.backup_id}".encode()).digest()))
+
+
+def _changed(found: BackupSummary, known: Entries) -> bool:
+    """A backup's objects never change: where they did since every byte was proven, that proof is of other objects."""
+    entry = known.get(found.backup_id)
+    return bool(entry and entry.audit.state == BackupState.VALID and entry.audit.fingerprint != found.fingerprint)
 
 
 def _expect_not_known_bad(found: BackupSummary, entry: CatalogEntry | None) -> None:

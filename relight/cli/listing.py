@@ -1,6 +1,7 @@
 """``relight backups``: what there is, how old, what the catalog read of it, and which run proved it."""
 
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from relight.errors import RelightError
 from relight.model import BackupState, CatalogEntry, decode, encode, moment
 from relight.words import duration, size
 
+SHORT = 60  # characters of why one is bad; relight backup verify has all of it
+
 
 def backups(session: Session, app: AppOption = None) -> None:
     """Lists the app's backups: age, size, state, proof.
@@ -28,9 +31,9 @@ def backups(session: Session, app: AppOption = None) -> None:
     session.connect()
     store = S3()
     found = list_backups(store, chosen.storage)
-    known, unasked = _known(session, chosen.name)
+    known, unasked = catalogued(session, chosen.name)
     broken, unlisted = _unfinished(store, chosen.storage)
-    entries = {entry.backup_id: entry for entry in decode(known["entries"], list[CatalogEntry])}
+    entries = {entry.backup_id: entry for entry in known["entries"]}
     marks = {mark["backup_id"]: name for name, mark in known["marks"].items() if mark}
 
     def render(page: Console) -> None:
@@ -48,6 +51,8 @@ def backups(session: Session, app: AppOption = None) -> None:
         page.print(table(("backup", "age", "size", "state", "proven"), rows))
         if unasked:
             page.print(f"what is proven of them cannot be said: {escape(unasked)}")
+        if any("FAILED" in row[3] for row in rows):
+            page.print("what is wrong with one, and what to do: relight backup verify URI")
         for name, mark in known["marks"].items():
             page.print(f"{name}: {mark['backup_id'] if mark else 'none yet'}")
 
@@ -57,10 +62,11 @@ def backups(session: Session, app: AppOption = None) -> None:
     session.output.show({"app": chosen.name, "backups": rows, "unfinished": broken, "marks": known["marks"]}, render)
 
 
-def _known(session: Session, app: str) -> tuple[dict[str, Any], str]:
+def catalogued(session: Session, app: str) -> tuple[dict[str, Any], str]:
     """What the catalog knows; nothing, and why, where it cannot be asked: the backups themselves are there all the same."""
     try:
-        return session.console.catalog(app), ""
+        answer = session.console.catalog(app)
+        return {**answer, "entries": decode(answer["entries"], list[CatalogEntry])}, ""
     except RelightError as error:
         return {"entries": [], "marks": {}}, str(error)
 
@@ -85,6 +91,7 @@ def _row(found: BackupSummary, entry: CatalogEntry | None, at: datetime) -> tupl
     audit = entry.audit if entry and entry.audit.fingerprint == found.fingerprint else None
     said = audit.state.value if audit else "not read yet"
     bad = found.problem or (audit.reason if audit and audit.state == BackupState.INVALID else "")
+    bad = shorten(bad.replace(f"{found.uri}/", ""), SHORT, placeholder=" …")
     proven = f"{entry.proven_at} by {entry.proven_by}" if entry and entry.proven_by else ""
     state = f"{toned('FAILED')}: {escape(bad)}" if bad else toned("ok") if said == BackupState.VALID else said
     return found.backup_id, age, size(found.bytes), state, proven

@@ -145,6 +145,7 @@ def story(view: View) -> Iterator[tuple[str, str]]:
             )
         if row.phase == "plan" and view.backup_id:
             yield "backup", f"          backup {escape(view.backup_id)}, made {escape(view.backup_made or '')}"
+            yield from ((f"passed {one}", f"          [yellow]passed over[/] {escape(one)}") for one in view.passed_over)
         if row.phase == "validate":
             yield from ((f"check {check.validator}", verdict(check)) for check in view.checks)
             if row.status == "done" and not view.checks and not view.outcome:
@@ -184,4 +185,5 @@ def proof(view: View) -> Iterator[str]:
     """What a person should look at before deciding."""
     passed = [check for check in view.checks if check.verdict == "PASSED"]
     yield f"{len(passed)} of {len(view.checks)} checks passed: {', '.join(check.validator for check in passed) or 'none'}"
+    yield from (f"an older backup was taken: passed over {escape(one)}" for one in view.passed_over)
     yield f"an approval covers evidence {view.evidence_hash}"

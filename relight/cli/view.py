@@ -64,6 +64,7 @@ class View:
     report_uri: str | None
     backup_id: str | None
     backup_made: str | None
+    passed_over: tuple[str, ...]
     runner: str | None
     runner_ends: str | None
     said: dict[str, str]
@@ -105,6 +106,7 @@ def read(raw: dict[str, Any]) -> View:
         report_uri=(raw.get("evidence") or {}).get("report"),
         backup_id=(facts.get("plan") or {}).get("backup_id"),
         backup_made=(facts.get("plan") or {}).get("created_at"),
+        passed_over=tuple((facts.get("plan") or {}).get("passed_over") or ()),
         runner=(facts.get("launch") or {}).get("instance_id"),
         runner_ends=(facts.get("launch") or {}).get("expires_at"),
         said={phase: told(facts[name]) for phase, (name, told) in TOLD.items() if facts.get(name)},

@@ -83,6 +83,25 @@ def test_what_the_catalog_found_damaged_is_not_taken_until_an_object_changes(cat
     assert select(catalog, STORAGE, known=[entry]).backup_id == "b"
 
 
+def valid(store: S3, backup_id: str) -> CatalogEntry:
+    (listed,) = (one for one in list_backups(store, STORAGE) if one.backup_id == backup_id)
+    good = Audit(state=BackupState.VALID, fingerprint=listed.fingerprint)
+    return CatalogEntry(app="shop", backup_id=backup_id, uri=listed.uri, audit=good)
+
+
+def test_one_whose_objects_changed_since_it_was_read_is_the_last_resort(catalog: S3) -> None:
+    known = [valid(catalog, backup_id) for backup_id in "abc"]
+    damage(catalog, "b", "state.tar.zst")  # as deep as a plan does not look
+    for wanted in ("latest_valid", "random"):
+        assert select(catalog, STORAGE, wanted, known=known).backup_id != "b"
+    selected = select(catalog, STORAGE, known=known)
+    assert selected.backup_id == "c"
+    assert [(one.uri[-1], "changed since every byte was proven" in one.why) for one in selected.passed_over] == [("b", True)]
+    for backup_id in "ac":
+        catalog.delete(f"{STORAGE}/backups/{backup_id}/metadata.json")
+    assert select(catalog, STORAGE, known=known).backup_id == "b"  # better than none: the restore proves its bytes
+
+
 def test_a_random_backup_of_a_window_is_one_of_its_days(catalog: S3) -> None:
     at = datetime(2026, 11, 4, tzinfo=UTC)
     taken = {select(catalog, STORAGE, "random:2", seed=str(seed), at=at).backup_id for seed in range(30)}
