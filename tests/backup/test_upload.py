@@ -70,6 +70,7 @@ def test_the_same_tree_is_the_same_bytes(large: Path) -> None:
     assert archives[0] == archives[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["cut", "lost", "SlowDown"])
 @pytest.mark.parametrize("number", range(1, PARTS + 1))
 def test_what_broke_off_at_any_part_is_taken_up_and_sends_no_part_twice(
@@ -95,6 +96,7 @@ def test_what_broke_off_at_any_part_is_taken_up_and_sends_no_part_twice(
 STEPS = [("begin", 0), ("complete", 0), ("state.frames.json", 0), ("manifests.tar.zst", 0), ("metadata.json", 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["cut", "lost"])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step[0])
 def test_what_broke_off_at_any_step_is_taken_up(
@@ -114,6 +116,7 @@ def test_what_broke_off_at_any_step_is_taken_up(
         assert bucket.parts_sent() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["complete", "state.frames.json", "manifests.tar.zst", "metadata.json"])
 def test_an_answer_that_is_lost_once_is_no_failure_at_all(bucket: Bucket, large: Path, what: str) -> None:
     lost: list[str] = []

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SWALLOWED = """
 import os, signal, time
 from relight.cli import interrupts
@@ -24,6 +26,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_that_a_destructor_swallows_comes_again_and_cleaning_up_is_left_in_peace() -> None:
     for name in ("SIGINT", "SIGTERM"):
         found = subprocess.run(

@@ -124,6 +124,7 @@ GUARDS: dict[str, list[tuple[Any, str, Any]]] = {
 SEEDS = (11, 12, 13, 14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guard", GUARDS)
 def test_without_any_of_its_guards_the_simulation_fails(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for where, name, instead in GUARDS[guard]:
@@ -131,5 +132,6 @@ def test_without_any_of_its_guards_the_simulation_fails(guard: str, monkeypatch:
     assert any(faults(lived(eventful(seed, days=2, outages=2), days=2)) for seed in SEEDS)
 
 
+@pytest.mark.slow
 def test_with_all_of_them_it_does_not() -> None:
     assert [faults(lived(eventful(seed, days=2, outages=2), days=2)) for seed in SEEDS] == [[]] * len(SEEDS)
