@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from relight.local.engine import Engine
+from relight.local.engine import KEY, Engine
 from tests.support import eventually, free_port
 
 ROLE = "arn:aws:iam::000000000000:role/anyone"
@@ -107,6 +107,12 @@ def allow(action: str | list[str], resource: str, **condition: Any) -> dict[str,
 @pytest.fixture(scope="session")
 def aws(engine: Engine) -> Account:
     return Account(engine.environment())
+
+
+@pytest.fixture(scope="session")
+def root(engine: Engine) -> Account:
+    """Who the account belongs to, and who speaks for AWS in rehearsals."""
+    return Account({**engine.environment(), "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY})
 
 
 @pytest.fixture

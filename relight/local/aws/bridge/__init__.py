@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from relight.errors import EngineMismatch
 
 WRITTEN_FOR = "1.5.33"
-AREAS: tuple[str, ...] = ("code", "functions", "workflow", "tokens", "alarms", "events")
-AREAS += ("launching", "offerings", "quotas", "compute", "tables", "sealing", "once", "permissions", "simulation")
+AREAS: tuple[str, ...] = ("code", "functions", "workflow", "tokens", "letters", "alarms", "events", "schedules")
+AREAS += ("launching", "offerings", "quotas", "compute", "tables", "sealing", "once", "permissions", "simulation", "backups")
 
 
 F = TypeVar("F", bound=Callable[..., Any])
