@@ -132,7 +132,11 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("dynamodb:PutItem dynamodb:UpdateItem", "the table", "whose the incident is, and what each trigger last did"),
         Grant("states:StartExecution", "the state machine", "an alarm or a schedule asks for a run"),
         Grant("states:DescribeExecution", "its executions", "a run that was stopped holds up no other"),
-        Grant("cloudwatch:DescribeAlarms", "its own alarms", "the watch: an alarm that stays, and nobody is at it"),
+        Grant(
+            "cloudwatch:DescribeAlarms",
+            "everything",
+            "the watch: an alarm that stays, and nobody is at it; CloudWatch asks for the right to see them all",
+        ),
         Grant("sns:Publish", "the topic", "who decides hears that the app is healthy again"),
     ),
     "reap": (RUNNERS, TERMINATE),

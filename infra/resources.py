@@ -67,7 +67,6 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "metrics that signals name": lambda r: ["*"] if asks(r.config, "metric") else [],
     "AWS Backup's jobs": lambda r: ["*"] if asks(r.config, "aws_backup") else [],
     "AWS Health's events in the table": lambda r: [r.table] if asks(r.config, "aws_health") else [],
-    "its own alarms": lambda r: [arn("cloudwatch", f"alarm:{r.config.name}-{app.name}-unhealthy") for app in r.config.apps],
     "the signing key": lambda r: [r.signing_key],
     **CHECKED,
     "everything": lambda _: ["*"],

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from relight.adapters.s3 import S3, join
-from relight.backup.metadata import BackupUri
+from relight.backup.metadata import NAME
 
 
 class Faults:
@@ -51,23 +51,27 @@ class Faults:
     @contextmanager
     def damaged_backup(self) -> Iterator[str]:
         """A copy of the backup with one bit of its state flipped; its size is what the metadata says."""
-        uri = join(self.app.storage, "backups", "damaged")
+        with self.copied_backup("damaged", damaged=True) as uri:
+            yield uri
+
+    @contextmanager
+    def copied_backup(self, backup_id: str, damaged: bool = False, **changes: str) -> Iterator[str]:
+        """The backup once more under another id, with ``changes`` to its metadata."""
+        uri = join(self.app.storage, "backups", backup_id)
         with self.signed_in():
             store = S3()
-            for found in list(store.list(f"{self.backup_uri}/")):
+            for found in sorted(store.list(f"{self.backup_uri}/"), key=lambda one: one.uri.endswith(NAME)):
                 name, data = found.uri.rsplit("/", 1)[-1], store.get(found.uri)
-                store.put(join(uri, name), self._damage(name, data, uri))
+                if name == NAME:  # last: it commits
+                    data = json.dumps({**json.loads(data), "backup_id": backup_id, **changes}).encode()
+                elif damaged and name == "state.tar.zst":
+                    middle = len(data) // 2
+                    data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+                store.put(join(uri, name), data)
         yield uri
         with self.signed_in():
             for found in list(S3().list(f"{uri}/")):
                 S3().delete(found.uri)
-
-    @staticmethod
-    def _damage(name: str, data: bytes, uri: str) -> bytes:
-        if name == "metadata.json":
-            return json.dumps({**json.loads(data), "backup_id": BackupUri.parse(uri).backup_id}).encode()
-        middle = len(data) // 2
-        return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :] if name == "state.tar.zst" else data
 
     def expire(self, runner: str) -> None:
         tag = {"Key": "relight:expires-at", "Value": str(int(time.time()) - 3600)}
@@ -104,3 +108,44 @@ class Faults:
         self.forget_lease()
         with self.signed_in():
             S3().put(self.pointer, b'{"site": "primary"}')
+
+    @contextmanager
+    def taken_away(self, name: str, action: str) -> Iterator[None]:
+        """The action out of every statement of the role that CDK called so."""
+        iam: Any = self.aws("iam")
+        roles = [row["RoleName"] for row in iam.list_roles(MaxItems=1000)["Roles"]]
+        (role,) = [one for one in roles if one.startswith(f"relight-orchestrator-{name}Role")]
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"][:1]
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        rows = [{**row, "Action": [one for one in listed(row["Action"]) if one != action]} for row in document["Statement"]]
+        less = {**document, "Statement": [row for row in rows if row["Action"]]}
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(less))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+    # ------------------------------------------------------------ what triggers do
+    def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        answer = self.aws("lambda").invoke(FunctionName=f"relight-{function}", Payload=json.dumps(event).encode())
+        said = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        return dict(said)
+
+    def alarm(self, name: str) -> str:
+        return str(self.aws("cloudwatch").describe_alarms(AlarmNames=[f"relight-{name}"])["MetricAlarms"][0]["StateValue"])
+
+    def alarm_fires(self) -> None:
+        """The probe finds the app unwell once more, and its alarm turns from OK to ALARM."""
+        self.call("probe", {"app": self.app.name})
+        name = f"relight-{self.app.name}-unhealthy"
+        self.aws("cloudwatch").set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a rehearsal")
+
+    def named(self, prefix: str) -> list[str]:
+        """Executions whose names begin so, the newest first."""
+        found = self.aws("stepfunctions").list_executions(stateMachineArn=self.deployment.state_machine)["executions"]
+        return [one["name"] for one in found if one["name"].startswith(prefix)]
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]

@@ -20,11 +20,12 @@ import pytest
 from relight.adapters import aws
 from relight.adapters.console import Console, Deployment, find_deployment
 from relight.adapters.kube import Cluster
-from relight.adapters.s3 import S3, join, split
+from relight.adapters.s3 import S3, join
 from relight.cli import backups
 from relight.cli.demo import primary
+from relight.cli.engine import make_bucket
 from relight.cli.view import read
-from relight.config import App, Config, Validator
+from relight.config import Alarm, App, Config, Validator
 from relight.configfile import load
 from relight.evidence.verify import verify_copy
 from relight.local.cluster import start
@@ -33,7 +34,8 @@ from tests.runs.faults import Faults
 
 SAMPLE = Path(__file__).parents[2] / "examples/sample/relight.toml"
 RUN_SECONDS = 120.0
-QUICK = {"silence": 15, "rto": 120, "approval_window": 30}  # a lost runner shows soon
+ONCE = Alarm(unhealthy=1, of=1, recovered=1, recovered_of=1)
+QUICK = {"silence": 15, "rto": 120, "approval_window": 30, "alarm": ONCE}  # a lost runner shows soon
 LIVE = ("pending", "running")
 
 
@@ -72,9 +74,7 @@ class Stage(Faults):
 
     def _install(self, cluster: Cluster) -> None:
         with self.signed_in():
-            bucket, _ = split(self.app.storage)
-            region = self.engine.environment()["AWS_REGION"]
-            aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+            make_bucket(self.app, self.engine.environment()["AWS_REGION"])
             S3().put(self.pointer, b'{"site": "primary"}')
             keys = self.engine.environment("sample")
             secret = {name: keys[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -102,7 +101,7 @@ def test_a_quota_that_is_too_small_is_named(stage: Stage) -> None:
     ],
 )
 def test_an_action_that_a_role_has_lost_is_named(stage: Stage, name: str, action: str, phase: str) -> None:
-    with taken_away(stage, name, action):
+    with stage.taken_away(name, action):
         (found,) = unlike(checked(stage)).values()
     assert (found.check, found.state, found.phase) == ("permissions", State.FAILED, phase)
     assert action in found.seen
@@ -110,7 +109,7 @@ def test_an_action_that_a_role_has_lost_is_named(stage: Stage, name: str, action
 
 
 def test_a_check_that_may_not_read_something_says_so_and_is_not_green(stage: Stage) -> None:
-    with taken_away(stage, "Check", "servicequotas:GetServiceQuota"):
+    with stage.taken_away("Check", "servicequotas:GetServiceQuota"):
         found = unlike(checked(stage))
     assert found["quota"].state is State.COULD_NOT_VERIFY
     assert "servicequotas:GetServiceQuota" in found["quota"].seen
@@ -154,24 +153,3 @@ def replaced(stage: Stage, bucket: str, key: str, body: bytes) -> Iterator[None]
     with without(stage, bucket, key):
         stage.aws("s3").put_object(Bucket=bucket, Key=key, Body=body)
         yield
-
-
-@contextmanager
-def taken_away(stage: Stage, name: str, action: str) -> Iterator[None]:
-    """The action out of every statement of the role that CDK called so."""
-    iam: Any = stage.aws("iam")
-    roles = [row["RoleName"] for row in iam.list_roles(MaxItems=1000)["Roles"]]
-    (role,) = [one for one in roles if one.startswith(f"relight-orchestrator-{name}Role")]
-    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"][:1]
-    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-    rows = [{**row, "Action": [one for one in listed(row["Action"]) if one != action]} for row in document["Statement"]]
-    less = {**document, "Statement": [row for row in rows if row["Action"]]}
-    iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(less))
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
-
-
-def listed(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
