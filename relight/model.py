@@ -358,7 +358,19 @@ def run_request(raw: Any) -> RunRequest:
     try:
         return bounded(msgspec.convert(raw, RunRequest))
     except msgspec.ValidationError as error:
-        raise RequestInvalid("run request", str(error), "see docs/operate.md for each field's values") from None
+        raise _misfit(str(error)) from None
+
+
+GIVE = {"mode": "use incident or drill", "app": "name the app", "start_at": "use launch, restore, validate or teardown"}
+GIVE |= dict.fromkeys(("run_job", "rehearse_approval", "negative_control", "teardown"), "give true or false")
+
+
+def _misfit(said: str) -> RequestInvalid:
+    """msgspec's words by the field that they are about: "Expected `bool`, got `str` - at `$.teardown`"."""
+    problem, _, place = said.partition(" - at ")
+    field = place.strip("`$.") or (problem.rpartition("field ")[2].strip("`") if "required field" in problem else "")
+    fix = f"{GIVE.get(field, 'give a text')} (docs/operate.md, A run's request)"
+    return RequestInvalid(f"run request, {field}" if field else "run request", problem.replace("`", ""), fix)
 
 
 def bounded(request: R) -> R:

@@ -11,12 +11,12 @@ from relight.adapters.notify import Notifier
 from relight.adapters.signals import AlarmState
 from relight.adapters.table import Lease, Table
 from relight.adapters.workflow import Workflow
-from relight.errors import AwsRefused, Conflict
+from relight.errors import Conflict
+from relight.incidents import Incidents
 from relight.model import Mode, Outcome, Run, RunRequest, decode, moment, timestamp
 
 LATE = timedelta(hours=1)  # an older cause is no news; whether the app is still unwell is the watch's to see
 ON_ITS_WAY = timedelta(minutes=2)  # so long the watch leaves a new alarm to the alarm's own event
-STARTING = 60  # seconds that a claim counts although its run is not there yet
 RECENT = 20  # runs that the watch looks back over
 DRILL, INCIDENT = Mode.DRILL, Mode.INCIDENT
 
@@ -75,20 +75,9 @@ class Gate:
         lease = self._lease(arrival.app)
         if lease and lease.mode == INCIDENT and lease.run_id != run_id:
             return f"already being handled by run {lease.run_id}", lease.run_id
-        if other := self._claimed(arrival.app, run_id):
+        if other := self._incidents.claim(arrival.app, run_id):
             return f"already being handled by run {other}", other
         return self._start(arrival, INCIDENT)
-
-    def _claimed(self, app: str, run_id: str) -> str | None:
-        """The run that has the app's incident, where that is not ``run_id`` and goes on."""
-        now = int(self.clock().timestamp())
-        other = self.arrivals.claim_incident(app, run_id, now)
-        if other is None:
-            return None
-        if not self._over(other.run_id, missing=now - other.claimed_at >= STARTING):
-            return other.run_id
-        lost = self.arrivals.claim_incident(app, run_id, now, instead_of=other.run_id)
-        return lost.run_id if lost else None
 
     # ------------------------------------------------------------ drills
     def drill(self, arrival: Arrival) -> "Answer":
@@ -154,14 +143,16 @@ class Gate:
         lease = self.table.lease(app)
         if lease is None or lease.expired(self.clock().timestamp()):
             return None
-        return lease if lease.held or lease.promoted or not self._over(lease.run_id) else None
+        return lease if lease.held or lease.promoted or not self._incidents.over(lease.run_id) else None
 
-    def _over(self, run_id: str, missing: bool = True) -> bool:
-        """``missing``: the answer for an execution that is not there (yet)."""
-        try:
-            return self.workflow.describe(f"{self.machine.replace(':stateMachine:', ':execution:')}:{run_id}").over
-        except AwsRefused:
-            return missing
+    @property
+    def _incidents(self) -> Incidents:
+        return Incidents(
+            arrivals=self.arrivals,
+            workflow=self.workflow,
+            machine=self.machine,
+            clock=lambda: self.clock().timestamp(),
+        )
 
 
 Answer = tuple[str, str | None]

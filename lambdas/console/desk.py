@@ -31,7 +31,7 @@ class Call:
         """A text of the body, without the space around it; empty when it is not given."""
         value = self.body.get(name)
         if value is not None and not isinstance(value, str):
-            raise RequestInvalid(name, "must be a text", "correct it")
+            raise RequestInvalid(name, f"must be a text, not {type(value).__name__}", f'send it as one: {{"{name}": "..."}}')
         return (value or "").strip()
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from lambdas.console.desk import Call, Desk
 from relight.adapters import parameters
+from relight.adapters.arrivals import Arrivals
 from relight.adapters.table import Approval, Lease
 from relight.config import App
 from relight.errors import ImageNotPinned, NothingHeld, RelightError, RequestInvalid, RunInProgress
 from relight.evidence.scrub import scrub
 from relight.evidence.step import FACTS
 from relight.formats import is_name, is_selector
+from relight.incidents import Incidents
 from relight.model import Mode, Outcome, Phase, Run, RunRequest, decode, encode, now, run_request
 from relight.times import from_epoch
 
@@ -32,11 +34,27 @@ def start(desk: Desk, call: Call) -> dict[str, Any]:
     if request.start_at == Phase.VALIDATE and lease is not None:
         request = as_restored(desk, request, lease)
     run_id = f"{app.name}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
+    if request.mode == Mode.INCIDENT and request.start_at == Phase.LAUNCH:
+        claim(desk, app, run_id)
     arn = desk.workflow.start(run_id, request)
     # On record at once, so that whoever asked can follow the run before its first phase is at work.
     run = Run(**encode_request(request), run_id=run_id, started_at=now(), execution_arn=arn)
     desk.table.note_run(run, requested_by=call.caller)
     return {"run_id": run_id, "execution_arn": arn}
+
+
+def claim(desk: Desk, app: App, run_id: str) -> None:
+    """The incident becomes this run's, as an alarm would take it: of both at once, one. Raises RunInProgress."""
+    incidents = Incidents(
+        arrivals=Arrivals(desk.settings.table),
+        workflow=desk.workflow,
+        machine=desk.settings.state_machine,
+        clock=time.time,
+    )
+    if other := incidents.claim(app.name, run_id):
+        raise RunInProgress(
+            f"app {app.name}", f"run {other} is at its incident already", f"follow it: relight status {other}"
+        )
 
 
 def counting(desk: Desk, lease: Lease | None) -> Lease | None:
@@ -78,17 +96,19 @@ def as_restored(desk: Desk, request: RunRequest, held: Lease) -> RunRequest:
 def check(request: RunRequest, app: App, lease: Lease | None) -> None:
     """What can be refused before a run starts. Plan checks all of it again: this is for a quick answer."""
     if request.start_at not in STARTS:
-        raise RequestInvalid("start_at", f"{request.start_at} is no place to start", f"use {', '.join(STARTS)}")
+        fix = "use launch; or restore, validate or teardown on a runner that is being held"
+        raise RequestInvalid(f"start_at {request.start_at}", "no run can begin there", fix)
     if request.stop_after not in STOPS:
-        raise RequestInvalid("stop_after", f"{request.stop_after} is no place to stop", "use launch, restore or validate")
+        fix = "use launch, restore or validate; or leave it out, and the run goes to its end"
+        raise RequestInvalid(f"stop_after {request.stop_after}", "no runner can be held there", fix)
     if request.stop_after and STARTS.index(request.stop_after) < STARTS.index(request.start_at):
-        raise RequestInvalid(
-            f"stop_after {request.stop_after}", f"comes before start_at {request.start_at}", "stop there or later"
-        )
+        problem = f"comes before start_at {request.start_at}, where the run begins"
+        later = [str(phase) for phase in STARTS[STARTS.index(request.start_at) :] if phase in STOPS]
+        fix = f"use {' or '.join(later)}, or leave it out" if later else "leave it out"
+        raise RequestInvalid(f"stop_after {request.stop_after}", problem, fix)
     if request.negative_control and request.mode != Mode.DRILL:
-        raise RequestInvalid(
-            "negative_control", "damages the copy: only a drill may do that", "leave it out, or use mode drill"
-        )
+        problem = f"validates a damaged copy, and in mode {request.mode} there is none"
+        raise RequestInvalid("negative_control", problem, "rehearse it: relight drill --negative-control; or leave it out")
     if request.namespace and not is_name(request.namespace):
         raise RequestInvalid(
             f"namespace {request.namespace!r}",
@@ -96,7 +116,8 @@ def check(request: RunRequest, app: App, lease: Lease | None) -> None:
             "use lower-case letters, digits and dashes, a letter first",
         )
     if request.image_ref and "@sha256:" not in request.image_ref and not app.development:
-        raise ImageNotPinned(f"image_ref {request.image_ref}", "names a tag", "name a digest: repository@sha256:...")
+        problem = "names a tag, which may be another image when it is pulled"
+        raise ImageNotPinned(f"image_ref {request.image_ref}", problem, "name its digest: repository@sha256:...")
     live = lease if lease and not lease.expired(time.time()) else None
     if request.start_at != Phase.LAUNCH:
         if live is None or not live.held:

@@ -179,6 +179,31 @@ def test_a_run_that_cannot_be_is_refused_before_it_starts(started: list[Any], bo
     assert started == []
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"start_at": "promote"}, "start_at promote: no run can begin there; use launch; or restore, validate or teardown"),
+        ({"stop_after": "serve"}, "stop_after serve: no runner can be held there; use launch, restore or validate"),
+        (
+            {"start_at": "validate", "stop_after": "launch"},
+            "stop_after launch: comes before start_at validate, where the run begins; use validate, or leave it out",
+        ),
+        ({"start_at": "teardown", "stop_after": "launch"}, "leave it out"),
+        (
+            {"negative_control": True},
+            "negative_control: validates a damaged copy, and in mode incident there is none; rehea",
+        ),
+        ({"mode": "sideways"}, "run request, mode: Invalid enum value 'sideways'; use incident or drill (docs/operate.md"),
+        ({"teardown": "no"}, "run request, teardown: Expected bool, got str; give true or false (docs/operate.md"),
+        ({"reason": 5}, "run request, reason: Expected str, got int; give a text (docs/operate.md"),
+        ({"app": None}, "run request, app: Expected str, got null; name the app (docs/operate.md"),
+    ],
+)
+def test_a_refusal_names_the_field_what_is_wrong_and_the_fix(started: list[Any], body: dict[str, Any], said: str) -> None:
+    message = ask("POST /runs", **{"app": "ledger", **body})[1]["message"]
+    assert said in message and started == []
+
+
 def test_a_second_run_is_refused_at_once_and_an_incident_is_not_refused_for_a_drill(
     world: World, started: list[Any]
 ) -> None:
