@@ -36,6 +36,10 @@ FRESHNESS = (
 )
 DECRYPT = Grant("kms:Decrypt", "keys of backups", "backups are read, where an app names its kms_key")
 OPEN = Grant("kms:Decrypt", "apps' data keys", "the data key of a sealed backup", "it opens a backup of a sealed app")
+STILL = (
+    Grant("s3:GetObject", "every backup's metadata", "whether the backup is still the one that was approved"),
+    DECRYPT,
+)
 RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tags alone; EC2 has no narrower resource")
 TERMINATE = Grant("ec2:TerminateInstances", "instances", "a runner that is no longer needed", "it is one of our runners")
 RETAG = Grant("ec2:CreateTags", "instances", "a new expiry, or a held runner's new run", "it is one of our runners")
@@ -83,7 +87,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("sns:Publish", "the topic", "people hear that a decision is wanted; never its token"),
         Grant("states:SendTaskSuccess", "everything", f"a decision that came before a retry ends it; {NO_NARROWER}"),
     ),
-    "promote": (*RECORD, APP, HAND_OVER, LIST, MOVE, RUNNERS, RETAG),
+    "promote": (*RECORD, APP, HAND_OVER, LIST, MOVE, RUNNERS, RETAG, *STILL),
     "serve": (*RECORD, HAND_OVER, RETAG),
     "failback": (*RECORD, LIST, MOVE, RUNNER_LEASE, RETAG),
     "teardown": (
@@ -108,9 +112,13 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         RUNNERS,
         Grant("ssm:GetParametersByPath", "the apps' path", "GET /runs without an app"),
         Grant("s3:GetObject", "readiness documents", "GET /apps/{app}/readiness"),
+        Grant("s3:GetObject", "receipts", "whether plan and checks are still what is approved"),
+        LIST,
+        *STILL,
         Grant("s3:ListBucket", "the evidence bucket", LIST.why),
         Grant("states:StartExecution", "the state machine", "POST /runs: a person asks for a run"),
         Grant("states:SendTaskSuccess", "everything", f"a person's decision ends Approve; {NO_NARROWER}"),
+        Grant("states:SendTaskFailure", "everything", f"a run whose runner died is not waited for; {NO_NARROWER}"),
         Grant(
             "states:DescribeExecution", "its executions", "a repeated POST /runs; whether a run without an outcome is over"
         ),

@@ -40,6 +40,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "the evidence bucket": lambda r: [r.evidence],
     "the pinned artifacts": lambda r: list(r.artifacts),
     "metadata of backups": lambda r: storage(filter(has_backup_age, r.config.apps), "backups/*/metadata.json"),
+    "every backup's metadata": lambda r: storage(r.config.apps, "backups/*/metadata.json"),
     "backups": lambda r: storage(r.config.apps, "backups/*"),
     "keys of backups": lambda r: keys(r.config.apps),
     "keys of backups whose age is a signal": lambda r: keys(filter(has_backup_age, r.config.apps)),

@@ -178,7 +178,9 @@ class App(Strict):
     Objectives and bounds in seconds: ``rto``, ``rpo``, ``approval_window``, and ``silence``, after which a runner without a
     heartbeat counts as lost. ``unhealthy_signals``: how many signals must be unhealthy before the app is. ``quiesce``: what
     mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with others' objects there.
-    ``kms_key``: ARN of the key that S3 encrypts the app's backups with.
+    ``kms_key``: ARN of the key that S3 encrypts the app's backups with. ``approvals``: so many people must approve a run,
+    of ``approvers`` where it names any (ARNs or signed-in names, ``*`` for any part); ``session_roles``: roles whose
+    session names are people, not chosen freely. ``request_hold``: seconds that a runner on which nobody decided is held.
     """
 
     name: Name
@@ -202,6 +204,10 @@ class App(Strict):
     rto: Positive = 1800
     rpo: Positive = 90_000
     approval_window: Positive = 14_400
+    approvals: Positive = 1
+    approvers: tuple[str, ...] = ()
+    session_roles: tuple[str, ...] = ()
+    request_hold: Annotated[int, Ge(0)] = 7_200
     silence: Positive = 120
     max_state_bytes: Positive = 50 * 2**30
     max_state_files: Positive = 2_000_000

@@ -160,6 +160,18 @@ class EvidenceDrifted(UserError):
     code = "R212"
 
 
+class NotAnApprover(UserError):
+    """The app names its approvers, and the caller is none of them."""
+
+    code = "R450"
+
+
+class RunnerGone(UserError):
+    """The runner that a decision is about does not live any more."""
+
+    code = "R451"
+
+
 class NothingToDecide(UserError):
     """The run is not waiting for this decision."""
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from relight.people import SSO
+
 Row = dict[str, Any]
 
 
@@ -50,6 +52,7 @@ def misfits(raw: Row) -> Iterator[str]:
             yield from (f"apps[{i}].hooks[{j}]{fault}" for fault in _image(row if isinstance(row, dict) else {}, app))
     yield from (f"apps[{i}].name: {name!r} is used twice" for i, name in enumerate(names) if name in names[:i])
     yield from (f"apps[{i}].{fault}" for i, app in enumerate(apps) for fault in _deciding(app, raw.get("name", "relight")))
+    yield from (f"apps[{i}].{fault}" for i, app in enumerate(apps) for fault in _approving(app))
     for i, app in enumerate(apps):
         kept = app.get("retention")
         if isinstance(kept, dict) and "lock_days" in kept and "lock" not in kept:
@@ -89,6 +92,22 @@ def _deciding(app: Row, deployment: object) -> Iterator[str]:
         named = str(row.get("alarm", "")) if isinstance(row, dict) else ""
         if named.startswith(f"{deployment}-{app.get('name')}-"):
             yield f"signals[{j}].alarm: {named!r} is Relight's own alarm of this app; name the cause, not what it causes"
+
+
+def _approving(app: Row) -> Iterator[str]:
+    """More people than there are, and a session's name that whoever assumes the role may choose."""
+    listed = app.get("approvers")
+    who = [str(one).casefold() for one in listed] if isinstance(listed, list) else []
+    needed = app.get("approvals", 1)
+    if who and isinstance(needed, int) and not any("*" in one for one in who) and len(set(who)) < needed:
+        yield f"approvals: {needed} people can never be had of {len(set(who))} approvers; name more, or ask for fewer"
+    roles = app.get("session_roles")
+    trusted = {str(role).casefold() for role in roles} if isinstance(roles, list) else set()
+    for j, one in enumerate(who):
+        role, _, session = one.partition(":assumed-role/")[2].partition("/")
+        if session.strip("*") and role not in trusted and not role.startswith(SSO):
+            says = f"whoever assumes {role} chooses the session's name"
+            yield f"approvers[{j}]: {says}; name all of the role (.../{role}/*), or list the role in session_roles"
 
 
 def _image(row: Row, app: Row) -> Iterator[str]:

@@ -260,13 +260,35 @@ class Validation:
 
 # ---------------------------------------------------------------- Approve ... Failback
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What an approval covers, each document with the digest that it must still have: plan, backup, and what was checked."""
+
+    plan: Artifact
+    backup: Artifact
+    checks: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One person's approval of one evidence."""
+
+    approver: str
+    at: str
+    evidence_hash: str
+    break_glass: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
+    """``approver``: who rejected it, or whose approval was the last one needed. ``approvals``: everyone's until then."""
+
     decided: Decided
     approver: str
     decided_at: str
     evidence_hash: str
     reason: str = ""
     break_glass: str | None = None
+    approvals: tuple[Vote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,91 +1,129 @@
-"""A person's decisions: approve, reject, fail back. Four eyes: who asked for a run does not approve it."""
+"""A person's decisions: approve, reject, fail back. The rules are ``relight.approving``'s; here they meet the machine."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.console.desk import Call, Desk
+from relight.adapters import parameters
+from relight.adapters.approvals import TRIES, Approval
 from relight.adapters.compute import Compute
-from relight.adapters.table import Approval
+from relight.adapters.s3 import S3
+from relight.approving import Rules
 from relight.errors import (
-    AlreadyDecided,
     ApprovalExpired,
+    Conflict,
     EvidenceDrifted,
     NothingToDecide,
     RequestInvalid,
-    SelfApproval,
+    RunnerGone,
+    RunnerLost,
     TaskGone,
 )
-from relight.model import Decided, Decision, Frozen, Phase, Run, Runner, Tag, Task, encode, now, timestamp
+from relight.evidence.binding import drift
+from relight.model import Decision, Frozen, Outcome, Phase, Run, Runner, Tag, Task, Vote, encode, now, timestamp
 
 FREEZE_SECONDS = 600  # the agent's own deadline for freezing; Serve itself waits longer
 FREEZE_HEARTBEAT = 60
+Change = Callable[[Approval], Approval]
 
 
 def approve(desk: Desk, call: Call) -> dict[str, Any]:
-    """Body {"evidence_hash", "break_glass"?}. Raises the errors of ``decide``, SelfApproval and EvidenceDrifted."""
+    """Body {"evidence_hash", "break_glass"?}. One vote a person and run. The answer's ``decision`` is null while more are
+    needed. Raises what ``Rules.vote`` does, NothingToDecide, RunnerGone and EvidenceDrifted.
+    """
     call.only("evidence_hash", "break_glass")
-    run, approval = waiting(desk, call)
+    run, _ = desk.run(call.run_id)
     seen, why = call.text("evidence_hash"), call.text("break_glass")
     if not seen:
         raise RequestInvalid("evidence_hash", "is missing", "send the one that GET /runs/{run_id} shows")
-    if seen != approval.evidence_hash:
-        raise EvidenceDrifted(f"run {run.run_id}", "has other evidence than you saw", "look again: relight status")
-    if same_person(call.caller, run.initiator) and not why:
-        raise SelfApproval(
-            f"run {run.run_id}",
-            "you asked for it, so somebody else must approve it",
-            f'alone at night: relight approve {run.run_id} --break-glass "why"',
-        )
-    return decide(desk, run, approval, Decided.APPROVED, call.caller, break_glass=why or None)
+    vote = Vote(approver=call.caller, at=now(), evidence_hash=seen, break_glass=why or None)
+
+    def change(asked: Approval) -> Approval:
+        return rules(run, asked).vote(asked, vote, time.time())
+
+    asked = waiting(desk, run)
+    if asked.decision is None:
+        change(asked)  # what the rules refuse needs no look at anything else
+        holds(desk, run, asked)
+    return settle(desk, run, change)
 
 
 def reject(desk: Desk, call: Call) -> dict[str, Any]:
-    """Body {"reason"}. Whoever asked for the run may reject it."""
+    """Body {"reason"}. Whoever asked for the run may reject it, also one whose runner died, or whose evidence drifted."""
     call.only("reason", "evidence_hash")
-    run, approval = waiting(desk, call)
-    reason = call.text("reason")
+    run, _ = desk.run(call.run_id)
+    reason, at = call.text("reason"), now()
     if not reason:
         raise RequestInvalid("reason", "is missing", "say why, in a sentence: it goes into the evidence")
-    return decide(desk, run, approval, Decided.REJECTED, call.caller, reason=reason)
+    return settle(desk, run, lambda asked: rules(run, asked).reject(asked, call.caller, reason, at, time.time()))
 
 
-def waiting(desk: Desk, call: Call) -> tuple[Run, Approval]:
-    """Raises RunNotFound and NothingToDecide."""
-    run, _ = desk.run(call.run_id)
+def rules(run: Run, asked: Approval) -> Rules:
+    """Those that it was asked under: a change of the configuration changes no question that is open."""
+    roles = parameters.app(run.app).session_roles
+    return Rules(
+        run_id=run.run_id, initiator=run.initiator, needed=asked.needed, approvers=asked.approvers, session_roles=roles
+    )
+
+
+def waiting(desk: Desk, run: Run) -> Approval:
+    """Raises NothingToDecide."""
     approval = desk.table.approval(run.run_id)
     if approval is None:
         raise NothingToDecide(f"run {run.run_id}", "is not waiting for a decision", "relight status shows where it is")
-    return run, approval
+    return approval
 
 
-def decide(desk: Desk, run: Run, approval: Approval, decided: Decided, caller: str, **more: Any) -> dict[str, Any]:
-    """Records the decision once, then ends Approve with it. The same decision again answers as the first time did.
-
-    Raises AlreadyDecided, and ApprovalExpired when the window closed or the run ended meanwhile.
+def holds(desk: Desk, run: Run, asked: Approval) -> None:
+    """Raises EvidenceDrifted when plan, backup or checks are not what was validated, RunnerGone when there is nothing left
+    to promote, and then the run ends; and what S3 raises: evidence that cannot be read is not known to hold.
     """
-    if approval.decision is None and approval.expires_at <= time.time():
-        raise ApprovalExpired(f"run {run.run_id}", "its approval window has closed", "start another run")
-    wanted = Decision(decided=decided, approver=caller, decided_at=now(), evidence_hash=approval.evidence_hash, **more)
-    kept = desk.table.decide(run.run_id, wanted)
-    ours = (kept.decided, kept.approver, kept.evidence_hash) == (decided, caller, approval.evidence_hash)
-    deliver(desk, run, approval, kept, new=ours and approval.decision is None)
-    if not ours:
-        raise AlreadyDecided(
-            f"run {run.run_id}", f"{kept.decided} by {kept.approver} at {kept.decided_at}", "nothing changed"
-        )
-    return {"run_id": run.run_id, "decision": encode(kept)}
+    if asked.bound and (changed := list(drift(S3().get, asked.bound))):
+        fix = "nothing was approved; reject it, and find out who changed that"
+        raise EvidenceDrifted(f"run {run.run_id}", ", ".join(changed), fix)
+    if asked.runner and not alive(desk, run, asked.runner):
+        lost = f"runner {asked.runner} died before anybody decided"
+        with suppress(TaskGone):
+            desk.workflow.fail(asked.token, RunnerLost.__name__, lost)
+        fix = "nothing was approved, and the run ends as failed; start another run"
+        raise RunnerGone(f"run {run.run_id}", f"its runner {asked.runner} is gone", fix)
 
 
-def deliver(desk: Desk, run: Run, approval: Approval, decision: Decision, *, new: bool) -> None:
+def settle(desk: Desk, run: Run, change: Change) -> dict[str, Any]:
+    """Records the change, and ends Approve where it decides. Two at once: each is made on what the other left.
+
+    Raises what ``change`` raises, ApprovalExpired when the run ended meanwhile, and Conflict.
+    """
+    for _ in range(TRIES):
+        before = waiting(desk, run)
+        if before.decision:
+            deliver(desk, run, before.token, before.decision, new=False)
+        after = change(before)
+        if after == before or desk.table.change_approval(run.run_id, before, after):
+            if after.decision and not before.decision:
+                deliver(desk, run, after.token, after.decision, new=True)
+            return answer(run, after)
+    raise Conflict(f"approval of run {run.run_id}: was changed {TRIES} times meanwhile; try again")
+
+
+def answer(run: Run, approval: Approval) -> dict[str, Any]:
+    votes = approval.decision.approvals if approval.decision else approval.counted
+    return {
+        "run_id": run.run_id, "decision": encode(approval.decision), "approvals": encode(votes), "needed": approval.needed
+    }  # fmt: skip
+
+
+def deliver(desk: Desk, run: Run, token: str, decision: Decision, *, new: bool) -> None:
     """Raises ApprovalExpired when nobody waits for a new decision. One on record is delivered again: its first delivery may
     have been lost, and that it was not is no error.
     """
     try:
-        desk.workflow.succeed(approval.token, decision)
+        desk.workflow.succeed(token, decision)
     except TaskGone:
-        if new:
+        if new or (desk.table.run(run.run_id) or {}).get("outcome") == Outcome.EXPIRED:
             raise ApprovalExpired(
                 f"run {run.run_id}", "it no longer waits for a decision", "relight status shows why"
             ) from None
@@ -120,8 +158,12 @@ def failback(desk: Desk, call: Call) -> dict[str, Any]:
 
 
 def lives(desk: Desk, run: Run, runner: Runner) -> bool:
+    return alive(desk, run, runner.instance_id)
+
+
+def alive(desk: Desk, run: Run, instance_id: str) -> bool:
     found = Compute().find({Tag.NAME: desk.settings.name, Tag.RUN: run.run_id})
-    return any(one.instance_id == runner.instance_id and one.live for one in found)
+    return any(one.instance_id == instance_id and one.live for one in found)
 
 
 def freeze(token: str, caller: str) -> Task:
@@ -135,8 +177,3 @@ def freeze(token: str, caller: str) -> Task:
         given_at=timestamp(given),
         inputs={"action": "freeze", "requested_by": caller},
     )
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two ARNs are one identity; the casing of a session's e-mail address makes no difference."""
-    return one.casefold() == other.casefold()

@@ -9,8 +9,9 @@ from typing import Any
 
 from lambdas.console.desk import Call, Desk
 from relight.adapters import parameters
+from relight.adapters.approvals import Approval
 from relight.adapters.arrivals import Arrivals
-from relight.adapters.table import Approval, Lease
+from relight.adapters.table import Lease
 from relight.config import App
 from relight.errors import ImageNotPinned, NothingHeld, RelightError, RequestInvalid, RunInProgress
 from relight.evidence.scrub import scrub
@@ -195,4 +196,7 @@ def _approval(found: Approval | None) -> dict[str, Any] | None:
         "requested_at": found.requested_at,
         "expires_at": from_epoch(found.expires_at),
         "decision": encode(found.decision),
+        "needed": found.needed,
+        "approvals": encode(found.counted),
+        "approvers": list(found.approvers),
     }

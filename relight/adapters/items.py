@@ -6,6 +6,7 @@ from relight.adapters.calls import Refused, call
 
 LOST = "ConditionalCheckFailedException"
 Item = dict[str, Any]
+KEEP_RUNS = 400 * 86_400  # seconds: a year of history, then some
 
 
 class Items:

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from relight.adapters.approvals import Approval as Approval
+from relight.adapters.approvals import Approvals
 from relight.adapters.calls import Refused
-from relight.adapters.items import Item, Items
+from relight.adapters.items import KEEP_RUNS, Item
 from relight.errors import LeaseLost
-from relight.model import Decision, Mode, Order, Phase, PlanRef, Run, Runner, Task, decode, encode
+from relight.model import Mode, Order, Phase, PlanRef, Run, Runner, Task, decode, encode
 
 T = TypeVar("T")
-KEEP_RUNS = 400 * 86_400  # seconds: a year of history, then some
 KEEP_ORDERS = 400 * 86_400  # a promoted runner may serve for a year
 NUMBERS = {phase: number for number, phase in enumerate(Phase, 1)}
 PREEMPTION = ("preempted_by", "preempted_at")
@@ -52,17 +53,6 @@ class PhaseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """A decision to be made. ``token`` is a secret. ``expires_at``: epoch seconds."""
-
-    token: str
-    evidence_hash: str
-    requested_at: str
-    expires_at: int
-    decision: Decision | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PointerMove:
     """A pointer that a run moves: ``before`` (None: it was not there) and ``after`` it; ``returning``: it is undone."""
 
@@ -86,7 +76,7 @@ class Mailbox:
     faults: tuple[str, ...] = ()
 
 
-class Table(Items):
+class Table(Approvals):
     # ------------------------------------------------------------ the app's lease
     def lease(self, app: str) -> Lease | None:
         item = self._get(f"app#{app}", "lease")
@@ -171,24 +161,7 @@ class Table(Items):
     def phases(self, run_id: str) -> list[PhaseRow]:
         return [decode(item, PhaseRow) for item in self._query(f"run#{run_id}", "phase#")]
 
-    # ------------------------------------------------------------ approval and tokens
-    def ask_approval(self, run_id: str, approval: Approval) -> None:
-        """Asks, or asks again with a newer token; a decision that was made stays."""
-        fields = {**encode(approval), "ttl": approval.expires_at + KEEP_RUNS}
-        undecided = "attribute_not_exists(pk) OR attribute_type(decision, :null)"
-        self._try(f"run#{run_id}", "approval", fields, undecided, {":null": "NULL"})
-
-    def approval(self, run_id: str) -> Approval | None:
-        item = self._get(f"run#{run_id}", "approval")
-        return decode(item, Approval) if item else None
-
-    def decide(self, run_id: str, decision: Decision) -> Decision:
-        """Records the decision, once. Returns the one on record: this one, or the one that came first."""
-        undecided = "attribute_exists(pk) AND attribute_type(decision, :null)"
-        self._try(f"run#{run_id}", "approval", {"decision": encode(decision)}, undecided, {":null": "NULL"})
-        approval = self.approval(run_id)
-        return approval.decision if approval and approval.decision else decision
-
+    # ------------------------------------------------------------ tokens
     def put_token(self, run_id: str, phase: Phase, token: str) -> None:
         self._put(f"run#{run_id}", f"token#{phase.value}", {"token": token}, int(time.time()) + KEEP_RUNS)
 

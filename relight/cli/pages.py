@@ -90,6 +90,9 @@ def footer(view: View) -> Iterator[str]:
     if view.evidence_hash:
         until = f" until {view.decide_until}, and then promotes nothing" if view.decide_until else ""
         yield f"[bold]waits for a decision[/]{until}; what you approve: evidence {view.evidence_hash}"
+        if view.needed > 1 or view.approvals:
+            who = escape(", ".join(view.approvals)) or "nobody yet"
+            yield f"{len(view.approvals)} of {view.needed} people approved it: {who}"
         yield f"  relight approve {view.run_id}   {APPROVES.get(view.mode, '')}"
         yield f'  relight reject {view.run_id} --reason "…"   nothing is promoted; the runner is torn down'
     if view.serving:

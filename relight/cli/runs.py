@@ -1,7 +1,7 @@
 """Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``failback``."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,7 +80,8 @@ def approve(
 ) -> int:
     """Approves a validated run.
 
-    The approval is bound to the evidence the run shows at that moment.
+    The approval is bound to the evidence the run shows at that moment. Where the app wants several people, the decision
+    falls with the last one's approval.
 
     \b
     Examples:
@@ -95,7 +96,7 @@ def approve(
 def reject(
     session: Session,
     run_id: RunId,
-    reason: Annotated[str, typer.Option(help="Why; it is kept in the evidence.")] = "no reason given",
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the evidence.", show_default=False)],
     wait: WaitOption = False,
     timeout: TimeoutOption = 3600,
 ) -> int:
@@ -124,11 +125,21 @@ def failback(session: Session, run_id: RunId, wait: WaitOption = True, timeout: 
 
 def decided(session: Session, run_id: str, decision: str, body: dict[str, str], wait: bool, timeout: int) -> int:
     answer = session.console.decide(run_id, decision, body)
-    session.output.says(f"{toned('done')}: {decision} of run {run_id} is recorded; the run goes on by itself")
+    if missing := lacking(answer):
+        session.output.says(f"{toned('done')}: your approval of run {run_id} is recorded; {missing}")
+    else:
+        session.output.says(f"{toned('done')}: {decision} of run {run_id} is recorded; the run goes on by itself")
     if wait:
         return show_to_the_end(session, run_id, timeout)
     session.output.show({"run_id": run_id, "decision": decision, **answer}, lambda page: None)
     return exits.DONE
+
+
+def lacking(answer: dict[str, Any]) -> str:
+    """What an approval still waits for; nothing where it is decided."""
+    if answer.get("decision") or "needed" not in answer:
+        return ""
+    return f"{len(answer['approvals'])} of {answer['needed']} people approved; it waits for the others"
 
 
 def show_to_the_end(session: Session, run_id: str, timeout: int) -> int:

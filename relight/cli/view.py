@@ -43,6 +43,7 @@ class CheckRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """``evidence_hash`` is set only while the run waits for a decision; ``outcome`` only when it has ended.
+    ``needed``: so many people must approve it; ``approvals``: who has.
 
     ``cleared``: teardown has said what it found; ``left``: runners that still lived then. ``said``: by phase, what it did.
     """
@@ -61,6 +62,8 @@ class View:
     checks: tuple[CheckRow, ...]
     evidence_hash: str | None
     decide_until: str | None
+    needed: int
+    approvals: tuple[str, ...]
     report_uri: str | None
     backup_id: str | None
     backup_made: str | None
@@ -103,6 +106,8 @@ def read(raw: dict[str, Any]) -> View:
         checks=tuple(check_row(row) for row in raw.get("checks") or ()),
         evidence_hash=waiting.get("evidence_hash"),
         decide_until=waiting.get("expires_at"),
+        needed=int(approval.get("needed") or 1),
+        approvals=tuple(vote["approver"] for vote in approval.get("approvals") or ()),
         report_uri=(raw.get("evidence") or {}).get("report"),
         backup_id=(facts.get("plan") or {}).get("backup_id"),
         backup_made=(facts.get("plan") or {}).get("created_at"),

@@ -22,6 +22,10 @@ def _names(value: list[str]) -> str:
     return ", ".join(value) or "none"
 
 
+def _voters(votes: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{vote['approver']} at {vote['at']}" for vote in votes)
+
+
 Form = Callable[[Any], str]
 # section → what it is called, the state machine's variable, its field, how it reads
 FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
@@ -39,7 +43,9 @@ FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
         ("decision", "approval", "decided", str),
         ("by", "approval", "approver", str),
         ("at", "approval", "decided_at", str),
+        ("approved by", "approval", "approvals", _voters),
         ("reason", "approval", "reason", str),
+        ("break-glass", "approval", "break_glass", str),
         ("bound to evidence", "validation", "evidence_hash", str),
         ("promoted at", "promotion", "promoted_at", str),
         ("failback asked for by", "frozen", "requested_by", str),
@@ -81,7 +87,7 @@ def page(report: dict[str, Any]) -> bytes:
 
 def _rows(title: str, facts: dict[str, Any]) -> list[tuple[str, str]]:
     values = ((label, (facts.get(of) or {}).get(name), form) for label, of, name, form in FACTS[title])
-    return [(label, form(value)) for label, value, form in values if value not in EMPTY]
+    return [(label, shown) for label, value, form in values if value not in EMPTY and (shown := form(value))]
 
 
 def _actions(facts: dict[str, Any]) -> list[dict[str, Any]]:

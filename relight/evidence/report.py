@@ -7,6 +7,7 @@ from typing import Any
 
 from relight.evidence.receipts import Link
 from relight.model import Failure, Outcome, Phase, Run, Verdict, encode, moment, now
+from relight.people import same_person
 from relight.words import counts
 
 SCHEMA_VERSION = 1
@@ -102,7 +103,9 @@ def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
     found = [f"break-glass: {ended.run.break_glass}"] if ended.run.break_glass else []
     decision = ended.variables.get("approval") or {}
     if decision.get("break_glass"):
-        found.append(f"approved by its own initiator {decision.get('approver')}, break-glass: {decision['break_glass']}")
+        who = decision.get("approver")
+        alone = f"its own initiator {who}" if same_person(str(who), ended.run.initiator) else f"{who} alone"
+        found.append(f"approved by {alone}, break-glass: {decision['break_glass']}")
     restore = ended.variables.get("restore") or {}
     if restore.get("outcome") == "PARTIAL":
         found.append(f"the restore was PARTIAL: {counts(restore.get('counts') or {})}")

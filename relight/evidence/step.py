@@ -162,7 +162,7 @@ def tidy(found: Failure) -> Failure:
 
 ANSWERS = {Phase.RESTORE: "restore", Phase.VALIDATE: "validation", Phase.APPROVE: "approval", Phase.PROMOTE: "promotion"}
 ANSWERS |= {Phase.SERVE: "frozen"}
-EXPIRED = Failure(phase=Phase.APPROVE, error="ApprovalExpired", cause="nobody decided before the approval window closed")
+EXPIRED = Failure(phase=Phase.APPROVE, error="ApprovalExpired", cause="the approval window closed before it was decided")
 
 
 def settle(table: Table, store: S3, prefix: str, run: Run, current: Phase, inputs: dict[str, Any]) -> None:
@@ -177,10 +177,17 @@ def settle(table: Table, store: S3, prefix: str, run: Run, current: Phase, input
         phase = Phase(row.phase)
         why = failed if failed and failed.phase.lower() == row.phase else None
         why = EXPIRED if phase == Phase.APPROVE and inputs.get("outcome") == "Expired" else why
-        fill_receipt(store, prefix, run, row, why, inputs.get(ANSWERS.get(phase, "")))
+        answer = votes(table, run) if why is EXPIRED else inputs.get(ANSWERS.get(phase, ""))
+        fill_receipt(store, prefix, run, row, why, answer)
         table.phase_ended(
             run.run_id, phase, now(), "failed" if why else "done", scrub(f"{why.error}: {why.cause}" if why else "")
         )
+
+
+def votes(table: Table, run: Run) -> dict[str, Any]:
+    """Who had approved when the window closed: too few, but not nobody."""
+    approval = table.approval(run.run_id)
+    return {"approvals": encode(approval.counted) if approval else []}
 
 
 def rows_of(table: Table, run: Run, failed: Failure | None) -> list[PhaseRow]:

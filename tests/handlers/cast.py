@@ -55,18 +55,18 @@ class Cast:
 
     def act(self, phase: str, payload: dict[str, Any]) -> None:
         if phase == "approve":
-            self._decide(payload["validation"]["evidence_hash"])
+            self._decide(payload["validation"]["evidence_hash"], payload["launch"]["instance_id"] in self.world.live())
         elif phase == "serve":
             assert post("failback", BOB)[0] == 200
         if phase != "approve" and payload["launch"]["instance_id"] in self.world.live():
             self._answer(phase, payload)
 
-    def _decide(self, evidence: str) -> None:
+    def _decide(self, evidence: str, alive: bool) -> None:
         body = {"evidence_hash": evidence, "break_glass": self.break_glass}
         body = body if self.decision == "approve" else {"reason": "not today"}
         for _ in range(1 + self.twice):
             if self.decision:
-                assert post(self.decision, self.approver, **body)[0] == 200
+                assert post(self.decision, self.approver, **body)[0] == (200 if alive else 409)
 
     def _answer(self, phase: str, payload: dict[str, Any]) -> None:
         found = [one for one in self.world.table.mailbox(payload["launch"]["principal"]).tasks if one.phase == phase]

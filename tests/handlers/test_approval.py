@@ -1,15 +1,16 @@
 """Approve asks, whatever is in the way; a decision that was taken is never lost."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from lambdas.approve.handler import handler as approve
 from relight.adapters.workflow import Workflow
 from relight.errors import AccessDenied, ServiceUnavailable
+from relight.model import PlanRef, Run, decode, encode
 from tests.handlers.cast import ANN, BOB, Cast, post, validated
-from tests.handlers.conftest import PLAN, RUN_ID, World, backup, run
+from tests.handlers.conftest import RUN_ID, World, backup, run
 from tests.handlers.machine import Fault, Machine
 from tests.handlers.test_plan_and_launch import planned
 
@@ -19,8 +20,9 @@ EVE = "arn:aws:iam::1:user/eve"
 
 
 def ask(world: World, token: str, attempt: int = 0) -> dict[str, Any]:
-    validation = validated(world, PLAN)
-    payload = {"run": run(initiator=ANN), "plan": PLAN, "validation": validation, "task_token": token, "attempt": attempt}
+    plan = encode(cast(PlanRef, getattr(world.table.lease("ledger"), "plan", None)))
+    validation = validated(world, plan)
+    payload = {"run": run(initiator=ANN), "plan": plan, "validation": validation, "task_token": token, "attempt": attempt}
     approve(payload, None)
     return validation
 
@@ -29,6 +31,7 @@ def ask(world: World, token: str, attempt: int = 0) -> dict[str, Any]:
 def asked(world: World) -> World:
     backup(world)
     planned(world)
+    world.table.note_run(decode(run(initiator=ANN), Run))
     return world
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.console import runs as console_runs
 from lambdas.console.handler import handler
-from relight.adapters.table import Approval
+from relight.adapters.approvals import Approval
 from relight.adapters.workflow import Workflow
 from relight.model import Phase, Run, decode
 from tests.handlers.conftest import RUN_ID, World, run

@@ -179,6 +179,10 @@ def test_production_is_not_torn_down_when_failback_finds_that_somebody_moved_the
         (lambda r: r.known["approval"].update(approver="arn:aws:iam::1:user/mallory"), "another one"),
         (lambda r: r.run.update(mode="drill"), "a drill is never promoted"),
         (lambda r: r.world.store.put(r.known["validation"]["evidence"]["uri"], b"{}"), "document was changed"),
+        (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/manifest.json", b"{}"), "the plan was changed"),
+        (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/objects.jsonl", b"{}"), "objects.jsonl of the plan was"),
+        (lambda r: r.world.store.put(f"{r.known['plan']['backup_uri']}/metadata.json", b"{}"), "the backup was changed"),
+        (lambda r: r.world.store.delete(f"{r.known['plan']['backup_uri']}/metadata.json"), "the backup is gone"),
     ],
 )
 def test_nothing_is_promoted_unless_all_of_the_proof_is_there(broken: World, damage: Any, why: str) -> None:

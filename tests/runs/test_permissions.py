@@ -39,6 +39,7 @@ UNUSED: dict[str, dict[str, str]] = {
     "dynamodb:PutItem": {"teardown": KEPT},
     "ec2:CreateTags": {"teardown": KEPT},
     "states:SendTaskSuccess": {"approve": RETRIED},
+    "states:SendTaskFailure": {"console": "no runner dies here while a person decides"},
     "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING, "console": MISSING},
     "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
