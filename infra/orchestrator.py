@@ -37,19 +37,14 @@ ROUTES = (
     ("GET", "/triggers"),
     ("POST", "/runs/{run_id}/approve"),
     ("POST", "/runs/{run_id}/reject"),
+    ("POST", "/runs/{run_id}/request"),
     ("POST", "/runs/{run_id}/failback"),
     ("GET", "/apps/{app}/readiness"),
 )
 # Who called what, and how it ended; never a body.
 ACCESS_LOG = (
-    "requestId",
-    "requestTime",
-    "routeKey",
-    "status",
-    "identity.userArn",
-    "identity.sourceIp",
-    "integrationErrorMessage",
-)
+    "requestId", "requestTime", "routeKey", "status", "identity.userArn", "identity.sourceIp", "integrationErrorMessage"
+)  # fmt: skip
 
 
 class OrchestratorStack(Stack):

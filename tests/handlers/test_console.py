@@ -215,5 +215,5 @@ def test_a_second_run_is_refused_at_once_and_an_incident_is_not_refused_for_a_dr
 def test_every_route_of_the_architecture_is_served() -> None:
     from lambdas.console.handler import ROUTES
 
-    assert len(ROUTES) == 9
+    assert len(ROUTES) == 10
     assert console_runs.STARTS[0] == Phase.LAUNCH

@@ -163,6 +163,7 @@ def test_the_console_answers_nobody_without_a_signature(templates: Templates) ->
         "POST /runs/{run_id}/approve",
         "POST /runs/{run_id}/failback",
         "POST /runs/{run_id}/reject",
+        "POST /runs/{run_id}/request",
     ]
     assert {route["AuthorizationType"] for route in routes} == {"AWS_IAM"}
 
