@@ -107,6 +107,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
     ),
     "console": (
         APP,
+        Grant("ssm:GetParameter", "the console's parameter", "who has which role, and where people sign in"),
         Grant("dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem", "the table", "runs, approvals, decisions, sign-ins"),
         Grant("dynamodb:BatchGetItem", "the table", "a page of the list of runs"),
         Grant("dynamodb:PutItem", "the table", "the agent's task to freeze; sign-ins"),

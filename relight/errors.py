@@ -148,6 +148,12 @@ class PageNotFound(UserError):
     code = "R434"
 
 
+class SignInRefused(UserError):
+    """The issuer did not vouch for whoever signs in, or not for this sign-in."""
+
+    code = "R435"
+
+
 class ImageNotPinned(UserError):
     """A tag was given where a digest is required."""
 

@@ -1,6 +1,10 @@
 """Who may do what in the console: the roles, and the one table of its routes. Whatever is not in it is refused."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from relight.consoleconfig import ConsoleConfig
 
 
 class Role(StrEnum):
@@ -16,6 +20,20 @@ class Role(StrEnum):
 
 LADDER = list(Role)
 DEFAULT = "$default"  # API Gateway's name for whatever has no route: a page that says so
+
+
+def role_of(console: ConsoleConfig, name: str, groups: Iterable[str] = (), *, by_aws: bool) -> Role | None:
+    """The highest role whose list names this person or one of their groups.
+
+    Named nowhere: whom AWS vouches for (``by_aws``) may what IAM let them ask for, anybody else nothing.
+    """
+    called = [name.casefold(), *(f"group:{group}".casefold() for group in groups)]
+    lists = {Role.APPROVER: console.approvers, Role.OPERATOR: console.operators, Role.VIEWER: console.viewers}
+    for role, patterns in lists.items():
+        if any(fnmatchcase(one, pattern.casefold()) for one in called for pattern in patterns):
+            return role
+    return Role.APPROVER if by_aws else None
+
 
 # The API: every request is signed by an AWS identity (SigV4), whose IAM policies have let it pass already.
 API: dict[str, Role] = {
@@ -47,6 +65,9 @@ PAGES: dict[str, Role | None] = {
     "POST /console/runs/{run_id}/failback": Role.OPERATOR,
     "GET /console/sign-in": None,
     "POST /console/sign-in": None,
+    "GET /console/sign-in/start": None,  # on to the issuer, and back
+    "GET /console/sign-in/back": None,
+    "POST /console/sign-in/back": None,
     "POST /console/sign-out": Role.VIEWER,
     "GET /console/assets/{name}": None,
     DEFAULT: None,

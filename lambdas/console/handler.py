@@ -12,8 +12,9 @@ from lambdas.console.answers import Answer, document
 from lambdas.console.desk import Call, Desk
 from lambdas.console.refusals import status
 from lambdas.console.web import session
-from relight.errors import NotPermitted, RelightError, RequestInvalid
-from relight.roles import API, PAGES, Role
+from relight.adapters import parameters
+from relight.errors import NotPermitted, RelightError, RequestInvalid, RoleMissing
+from relight.roles import API, PAGES, Role, role_of
 
 log = Logger()
 Route = Callable[[Desk, Call], dict[str, Any]]
@@ -39,11 +40,19 @@ def handler(event: dict[str, Any], context: object) -> Answer:
         return serve(event)
     try:
         call = parse(event)
+        permit(route, call)
         log.info("asked", extra={"route": route, "caller": call.caller, "run_id": call.run_id})
         return document(200, ROUTES[route](Desk.of_settings(), call))
     except RelightError as error:
         log.warning("refused", extra={"route": route, "error": f"{type(error).__name__}: {error}"})
         return document(status(error), {"error": type(error).__name__, "code": error.code, "message": str(error)})
+
+
+def permit(route: str, call: Call) -> None:
+    """IAM has let the request pass; the configuration may say that this caller may less. Raises RoleMissing."""
+    role, needed = role_of(parameters.console(), call.caller, by_aws=True), API[route]
+    if role is None or not role.covers(needed):
+        raise RoleMissing(call.caller, f"this needs the role {needed}, and you have {role}", session.ASK)
 
 
 def parse(event: dict[str, Any]) -> Call:

@@ -17,13 +17,15 @@ SWEPT = 86_400  # seconds after its end until an item is removed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """Who signs in: ``name`` stands in decisions; ``role``: at most this one. ``expires_at``: epoch seconds."""
+    """Who signs in: ``name`` stands in decisions; ``role``: at most this one. ``expires_at``: epoch seconds.
+
+    ``issuer``: who vouches for them; empty: AWS. ``groups``: the issuer's.
+    """
 
     name: str
     role: Role
     expires_at: int
-    email: str = ""
-    subject: str = ""
+    issuer: str = ""
     groups: tuple[str, ...] = ()
 
 

@@ -10,10 +10,11 @@ from aws_lambda_powertools import Logger
 from lambdas.console.answers import Answer, answer, see
 from lambdas.console.desk import Desk
 from lambdas.console.refusals import status
-from lambdas.console.web import apps, evidence, objects, run, runlist
+from lambdas.console.web import apps, evidence, issuer, objects, run, runlist
 from lambdas.console.web.render import page
 from lambdas.console.web.request import Request
 from lambdas.console.web.session import HOME, Visit, admit, sign_in, sign_out
+from relight.adapters import parameters
 from relight.errors import NotSignedIn, PageNotFound, RelightError
 from relight.roles import DEFAULT
 
@@ -38,7 +39,12 @@ def nowhere(desk: Desk, visit: Visit) -> Answer:
 
 
 def door(desk: Desk, visit: Visit) -> Answer:
-    return page("sign-in.html.j2", visit, link=visit.request.query.get("link", ""))
+    return sign_in_page(visit, 200)
+
+
+def sign_in_page(visit: Visit, code: int) -> Answer:
+    link, at = visit.request.query.get("link", ""), parameters.console().sign_in
+    return page("sign-in.html.j2", visit, code, link=link, issuer=at.issuer if at else "")
 
 
 ROUTES: dict[str, Page] = {
@@ -52,6 +58,9 @@ ROUTES: dict[str, Page] = {
     **{f"POST /console/runs/{{run_id}}/{name}": partial(run.act, action=name) for name in run.ACTIONS},
     "GET /console/sign-in": door,
     "POST /console/sign-in": sign_in,
+    "GET /console/sign-in/start": issuer.start,
+    "GET /console/sign-in/back": issuer.returned,
+    "POST /console/sign-in/back": issuer.finish,
     "POST /console/sign-out": sign_out,
     "GET /console/assets/{name}": asset,
     DEFAULT: nowhere,
@@ -78,5 +87,6 @@ def serve(event: dict[str, Any]) -> Answer:
 
 def refused(visit: Visit | None, error: RelightError) -> Answer:
     """The error as a page; who is not signed in is shown how to be."""
-    template = "sign-in.html.j2" if isinstance(error, NotSignedIn) else "error.html.j2"
-    return page(template, visit, status(error), error=error, link="")
+    if visit and isinstance(error, NotSignedIn):
+        return sign_in_page(visit, status(error))
+    return page("error.html.j2", visit, status(error), error=error)

@@ -29,6 +29,8 @@ async function look() {
   } catch { /* the next look asks again */ }
 }
 
+for (const form of document.querySelectorAll("form[data-send]")) form.submit();
+
 if (document.querySelector("[data-live]") && !new URLSearchParams(location.search).has("still")) {
   setInterval(() => { if (!document.hidden) look(); }, EVERY);
 }
