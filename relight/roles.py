@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from relight.consoleconfig import ConsoleConfig
+from relight.people import named
 
 
 class Role(StrEnum):
@@ -27,10 +27,10 @@ def role_of(console: ConsoleConfig, name: str, groups: Iterable[str] = (), *, by
 
     Named nowhere: whom AWS vouches for (``by_aws``) may what IAM let them ask for, anybody else nothing.
     """
-    called = [name.casefold(), *(f"group:{group}".casefold() for group in groups)]
+    called = [name, *(f"group:{group}" for group in groups)]
     lists = {Role.APPROVER: console.approvers, Role.OPERATOR: console.operators, Role.VIEWER: console.viewers}
     for role, patterns in lists.items():
-        if any(fnmatchcase(one, pattern.casefold()) for one in called for pattern in patterns):
+        if any(named(one, patterns) for one in called):
             return role
     return Role.APPROVER if by_aws else None
 

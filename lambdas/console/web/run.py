@@ -1,6 +1,7 @@
 """A run's page: what happened, what was checked, what would be lost, what it costs, and the decision."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +14,11 @@ from lambdas.console.web.evidence import listed
 from lambdas.console.web.plan import plan_of
 from lambdas.console.web.render import page
 from lambdas.console.web.session import HOME, Visit
-from relight.errors import RelightError
+from relight.adapters import parameters
+from relight.errors import RelightError, UnknownApp
 from relight.measures import measures
 from relight.model import Phase, timestamp
+from relight.people import same_person
 from relight.roles import PAGES, Role
 from relight.view import HINTS, View, outcome_of, read
 
@@ -60,7 +63,7 @@ def shown(desk: Desk, visit: Visit, error: RelightError | None = None) -> Answer
         plan=plan_of(view),
         evidence=listed((raw.get("evidence") or {}).get("prefix")),
         possible={name: may(visit, name) for name, action in ACTIONS.items() if action.when(view)},
-        initiator=decisions.same_person(visit.caller, view.initiator),
+        initiator=asked_for(visit, view),
         error=error,
         now=timestamp(now),
     )
@@ -70,6 +73,13 @@ def may(visit: Visit, action: str) -> Role | None:
     """None where the visitor may do it, else the role that it takes."""
     needed = PAGES[f"POST /console/runs/{{run_id}}/{action}"]
     return None if needed is None or visit.may(needed) else needed
+
+
+def asked_for(visit: Visit, view: View) -> bool:
+    """Whether the visitor is who asked for the run, as the rules of decisions go by."""
+    with suppress(UnknownApp):
+        return same_person(visit.caller, view.initiator, parameters.app(view.app).session_roles)
+    return False
 
 
 def act(desk: Desk, visit: Visit, action: str) -> Answer:
