@@ -163,7 +163,7 @@ def _prune(content: Path) -> None:
 
 
 def _sources(bundle: Bundle) -> Iterator[Path]:
-    kept = {".py", ".typed", ".json", ".html", ".j2", ".txt"}
+    kept = {".py", ".typed", ".json", ".html", ".j2", ".txt", ".css", ".js", ".svg"}
     left_out = tuple(ROOT / name for name in bundle.without)
     for package in bundle.sources:
         for path in sorted((ROOT / package).rglob("*")):

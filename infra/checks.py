@@ -19,6 +19,8 @@ ACKNOWLEDGED: dict[str, dict[str, str]] = {
     },
     "orchestrator": {
         "AwsSolutions-L1": "python3.13 is in support, is what the tests run on, and what the bundles' wheels are for.",
+        "AwsSolutions-APIG4": "The API's routes have the IAM authorizer. A browser that opens a page can sign nothing: the "
+        "console holds its session against relight.roles, which names every route; a test holds these against the template.",
     },
     "triggers": {},
 }

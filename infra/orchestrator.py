@@ -26,21 +26,10 @@ from infra.runner import RunnerStack
 from relight.config import App, Config
 from relight.errors import ConfigInvalid
 from relight.model import canonical, encode
+from relight.roles import API, DEFAULT, PAGES
 
 KEPT = logs.RetentionDays.THREE_MONTHS
 PARAMETER_LIMIT = 8192  # bytes, of the advanced tier
-ROUTES = (
-    ("POST", "/runs"),
-    ("GET", "/runs"),
-    ("GET", "/apps/{app}/backups"),
-    ("GET", "/runs/{run_id}"),
-    ("GET", "/triggers"),
-    ("POST", "/runs/{run_id}/approve"),
-    ("POST", "/runs/{run_id}/reject"),
-    ("POST", "/runs/{run_id}/request"),
-    ("POST", "/runs/{run_id}/failback"),
-    ("GET", "/apps/{app}/readiness"),
-)
 # Who called what, and how it ended; never a body.
 ACCESS_LOG = (
     "requestId", "requestTime", "routeKey", "status", "identity.userArn", "identity.sourceIp", "integrationErrorMessage"
@@ -170,12 +159,18 @@ class OrchestratorStack(Stack):
         return machine
 
     def _console_api(self) -> apigateway.HttpApi:
-        api = apigateway.HttpApi(self, "ConsoleApi", api_name=f"{self._config.name}-console", create_default_stage=False)
-        integration = HttpLambdaIntegration("Console", self.functions["console"])
-        for method, path in ROUTES:
-            api.add_routes(
-                path=path, methods=[apigateway.HttpMethod[method]], integration=integration, authorizer=HttpIamAuthorizer()
-            )
+        integration = HttpLambdaIntegration("Console", self.functions["console"], scope_permission_to_route=False)
+        api = apigateway.HttpApi(
+            self,
+            "ConsoleApi",
+            api_name=f"{self._config.name}-console",
+            create_default_stage=False,
+            default_integration=integration,  # whatever has no route is answered by us, with our headers
+        )
+        for routes, authorizer in ((API, HttpIamAuthorizer()), (PAGES, apigateway.HttpNoneAuthorizer())):
+            for method, path in (key.split() for key in routes if key != DEFAULT):
+                verbs = [apigateway.HttpMethod[method]]
+                api.add_routes(path=path, methods=verbs, integration=integration, authorizer=authorizer)
         group = logs.LogGroup(
             self,
             "ConsoleApiLog",
@@ -205,6 +200,7 @@ class OrchestratorStack(Stack):
             "signing_key": evidence.key.key_arn,
         }
         self._parameter("Deployment", "deployment", self.to_json_string(deployment))
+        self._parameter("Console", "console", canonical(encode(self._config.console)).decode())
         for app in self._config.apps:
             self._parameter(f"App{app.name}", f"apps/{app.name}", stored(app))
 

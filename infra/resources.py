@@ -49,6 +49,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "signal pointers": lambda r: pointers(r.config, "signals"),
     "promote pointers": lambda r: pointers(r.config, "promote"),
     "apps' parameters": lambda r: [arn("ssm", f"parameter/{r.config.name}/apps/*")],
+    "the console's parameter": lambda r: [arn("ssm", f"parameter/{r.config.name}/console")],
     "the apps' path": lambda r: [arn("ssm", f"parameter/{r.config.name}/apps{end}") for end in ("", "/")],
     "the image parameter": lambda _: [f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}::parameter/aws/service/canonical/*"],
     "the state machine": lambda r: [state_machine_arn(r.config)],

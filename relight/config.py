@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
+from relight.consoleconfig import ConsoleConfig
 from relight.errors import UnknownApp
 from relight.formats import is_email, is_period, is_region
 from relight.runnerconfig import RunnerConfig
@@ -221,6 +222,7 @@ class Config(Strict):
     apps: Annotated[tuple[App, ...], MinLen(1)]
     name: Name = "relight"
     region: Annotated[str, Predicate(is_region)] = "eu-central-1"
+    console: ConsoleConfig = field(default_factory=ConsoleConfig)
     notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
 
     def app(self, name: str) -> App:

@@ -120,6 +120,40 @@ class DrillNotPassed(UserError):
     code = "R232"
 
 
+class NotSignedIn(UserError):
+    """A page of the console was asked for without a session."""
+
+    code = "R430"
+
+
+class RoleMissing(UserError):
+    """Whoever asks is known, and may not do this."""
+
+    code = "R431"
+
+
+class LinkSpent(UserError):
+    """A sign-in link works once, and for two minutes."""
+
+    code = "R432"
+
+
+class ForeignRequest(UserError):
+    """A POST that is not from one of the console's own pages, or not from this session's."""
+
+    code = "R433"
+
+
+class PageNotFound(UserError):
+    code = "R434"
+
+
+class SignInRefused(UserError):
+    """The issuer did not vouch for whoever signs in, or not for this sign-in."""
+
+    code = "R435"
+
+
 class ImageNotPinned(UserError):
     """A tag was given where a digest is required."""
 

@@ -71,6 +71,11 @@ def is_url(value: str) -> bool:
     return re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) is not None
 
 
+def is_issuer(value: str) -> bool:
+    """must be https://host/path, as the issuer itself writes it (http only on loopback, for tests)"""
+    return re.fullmatch(r"(https://[^\s/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?", value) is not None
+
+
 def is_region(value: str) -> bool:
     """must be an AWS region such as eu-central-1"""
     return re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d+", value) is not None

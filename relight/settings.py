@@ -55,6 +55,11 @@ def api_endpoint() -> str | None:
     return os.environ.get("RELIGHT_API")
 
 
+def console_address() -> str | None:
+    """Where a browser finds the console, when not at the API's own address: a domain of yours, or the embedded engine."""
+    return os.environ.get("RELIGHT_CONSOLE")
+
+
 def called_as(local: bool) -> str:
     """How this person calls the CLI: ``./run`` says so in RELIGHT_COMMAND, and ``--local`` may be said once for all."""
     here = "RELIGHT_LOCAL=1 " if local and "RELIGHT_LOCAL" not in os.environ else ""

@@ -7,6 +7,7 @@ from annotated_types import Ge, Predicate
 from relight.formats import (
     is_cron,
     is_instance_type,
+    is_issuer,
     is_key,
     is_kms_key,
     is_name,
@@ -28,6 +29,7 @@ Zone = Annotated[str, Predicate(is_zone)]
 Positive = Annotated[int, Ge(1)]
 Key = Annotated[str, Predicate(is_key)]
 Url = Annotated[str, Predicate(is_url)]
+IssuerUrl = Annotated[str, Predicate(is_issuer)]
 InstanceType = Annotated[str, Predicate(is_instance_type)]
 Network = Annotated[str, Predicate(is_network)]
 KmsKey = Annotated[str, Predicate(is_kms_key)]

@@ -1,5 +1,12 @@
 """Numbers as a person reads them, the same on every screen and page."""
 
+# how a page shows a word of the domain: the word says it, its colour only repeats it
+GOOD = "PASSED passed Healthy Succeeded COMPLETE approved ok met done yes healthy"
+BAD = "FAILED TIMED_OUT failed Failed PARTIAL missed no unhealthy refused"
+CARE = "COULD_NOT_VERIFY warning could_not_verify Held Rejected rejected Expired Preempted unknown"
+MOODS = {word: mood for mood, words in (("good", GOOD), ("bad", BAD), ("care", CARE)) for word in words.split()}
+MOODS["could not be read"] = MOODS["not watched"] = "care"
+
 A_RUNG = 10  # attempts that each rung of the launch ladder counts
 
 
@@ -33,3 +40,13 @@ def attempt(number: int) -> str:
     """A phase's attempt: ``rung 2, try 3``; nothing for the first try of the first rung."""
     rung, tried = divmod(number, A_RUNG)
     return ", ".join([f"rung {rung + 1}"] * bool(rung) + [f"try {tried + 1}"] * bool(tried))
+
+
+def whole(seconds: float) -> str:
+    """The duration of a phase, whose times are whole seconds."""
+    return duration(seconds).replace(".0 s", " s") if seconds else "less than 1 s"
+
+
+def mood(word: object) -> str:
+    """good, bad, care, or nothing for a word that is neither."""
+    return MOODS.get(str(word), "")

@@ -136,8 +136,7 @@ def listed(desk: Desk, call: Call) -> dict[str, Any]:
     named = call.query.get("app")
     apps = [parameters.app(named)] if named else parameters.apps()
     records = [record for app in apps for run_id in desk.table.runs(app.name) if (record := desk.table.run(run_id))]
-    records = [ended(desk, decode(record["run"], Run), record) for record in records]
-    rows = [{**_head(record), **_proof(record)} for record in records]
+    rows = [row(ended(desk, decode(record["run"], Run), record)) for record in records]
     return {"runs": sorted(rows, key=lambda row: str(row["started_at"]), reverse=True)}
 
 
@@ -170,6 +169,11 @@ def ended(desk: Desk, run: Run, record: dict[str, Any]) -> dict[str, Any]:
     why = ": ".join(filter(None, (execution.status, execution.error, execution.cause)))
     told = f"the run ended without its report ({why}); without a teardown its runner lives until its expiry"
     return {**record, "status": "ended", "outcome": Outcome.FAILED.value, "summary": told}
+
+
+def row(record: dict[str, Any]) -> dict[str, Any]:
+    """A run as a list shows it."""
+    return {**_head(record), **_proof(record)}
 
 
 def _head(record: dict[str, Any]) -> dict[str, Any]:

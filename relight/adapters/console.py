@@ -89,6 +89,10 @@ class Console:
         answer = self._call("GET", f"/triggers?{urlencode({'app': app})}")
         return list(answer["triggers"]), answer.get("unproven")
 
+    def sign_in(self, role: str) -> dict[str, Any]:
+        """A link that signs its caller in to the pages, once: {path, role, expires_at}. Raises NotPermitted."""
+        return dict(self._call("POST", f"/sign-in/{role}", {}))
+
     def decide(self, run_id: str, decision: str, body: dict[str, Any]) -> dict[str, Any]:
         """``decision``: approve, reject, request or failback."""
         return dict(self._call("POST", f"/runs/{quote(run_id, safe='')}/{decision}", body))

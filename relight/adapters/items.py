@@ -16,11 +16,11 @@ class Items:
         self._name = name
 
     def _get(self, pk: str, sk: str) -> Item | None:
-        answer = call("dynamodb", "get_item", TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), ConsistentRead=True)
-        return _plain(answer["Item"]) if "Item" in answer else None
+        answer = call("dynamodb", "get_item", TableName=self._name, Key=wire({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return plain(answer["Item"]) if "Item" in answer else None
 
     def _put(self, pk: str, sk: str, fields: Item, ttl: int) -> None:
-        call("dynamodb", "put_item", TableName=self._name, Item=_wire({"pk": pk, "sk": sk, "ttl": ttl, **fields}))
+        call("dynamodb", "put_item", TableName=self._name, Item=wire({"pk": pk, "sk": sk, "ttl": ttl, **fields}))
 
     def _try(self, *arguments: Any) -> bool:
         try:
@@ -37,21 +37,21 @@ class Items:
         request: Item = {
             "UpdateExpression": f"SET {sets}" + (f" REMOVE {', '.join(drop)}" if drop else ""),
             "ExpressionAttributeNames": {f"#{name}": name for name in fields},
-            "ExpressionAttributeValues": _wire({f":{name}_": value for name, value in fields.items()} | (values or {})),
+            "ExpressionAttributeValues": wire({f":{name}_": value for name, value in fields.items()} | (values or {})),
         }
         if condition:
             request["ConditionExpression"] = condition
-        call("dynamodb", "update_item", {LOST}, TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), **request)
+        call("dynamodb", "update_item", {LOST}, TableName=self._name, Key=wire({"pk": pk, "sk": sk}), **request)
 
     def _query(self, pk: str, prefix: str, newest_first: bool = False, limit: int | None = None) -> list[Item]:
         found: list[Item] = []
         condition = "pk = :pk" + (" AND begins_with(sk, :sk)" if prefix else "")
         values = {":pk": pk, **({":sk": prefix} if prefix else {})}
-        request: Item = {"KeyConditionExpression": condition, "ExpressionAttributeValues": _wire(values)}
+        request: Item = {"KeyConditionExpression": condition, "ExpressionAttributeValues": wire(values)}
         request |= {"ConsistentRead": True, "ScanIndexForward": not newest_first, **({"Limit": limit} if limit else {})}
         while True:
             answer = call("dynamodb", "query", TableName=self._name, **request)
-            found += [_plain(item) for item in answer["Items"]]
+            found += [plain(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer or (limit and len(found) >= limit):
                 return found[:limit]
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -59,16 +59,16 @@ class Items:
     def _delete(self, pk: str, sk: str, condition: str = "", values: Item | None = None) -> None:
         """Deleting what is not there is no error, unless the condition says so. Raises Refused."""
         request: Item = (
-            {"ConditionExpression": condition, "ExpressionAttributeValues": _wire(values or {})} if condition else {}
+            {"ConditionExpression": condition, "ExpressionAttributeValues": wire(values or {})} if condition else {}
         )
-        call("dynamodb", "delete_item", {LOST}, TableName=self._name, Key=_wire({"pk": pk, "sk": sk}), **request)
+        call("dynamodb", "delete_item", {LOST}, TableName=self._name, Key=wire({"pk": pk, "sk": sk}), **request)
 
 
-def _wire(fields: Item) -> Item:
+def wire(fields: Item) -> Item:
     return {name: _typed(value) for name, value in fields.items()}
 
 
-def _plain(item: Item) -> Item:
+def plain(item: Item) -> Item:
     return {name: _untyped(value) for name, value in item.items()}
 
 
@@ -86,7 +86,7 @@ def _typed(value: Any) -> dict[str, Any]:
         case list() | tuple():
             return {"L": [_typed(each) for each in value]}
         case dict():
-            return {"M": _wire(value)}
+            return {"M": wire(value)}
     raise TypeError(f"no item holds a {type(value).__name__}")
 
 
@@ -100,5 +100,5 @@ def _untyped(wired: dict[str, Any]) -> Any:
         case "L":
             return [_untyped(each) for each in value]
         case "M":
-            return _plain(value)
+            return plain(value)
     return value

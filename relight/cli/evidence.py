@@ -11,9 +11,9 @@ from relight.cli import exits
 from relight.cli.output import table, toned
 from relight.cli.runs import RunId
 from relight.cli.session import STATE, Session, with_session
-from relight.cli.view import read
 from relight.errors import RequestInvalid, RunNotFound
 from relight.evidence.verify import verify_copy
+from relight.view import read
 
 group = typer.Typer(name="evidence", help="Copy a run's evidence, or check a copy.", no_args_is_help=True)
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from typer.exceptions import TyperException
 
-from relight.cli.view import View
 from relight.errors import ConfigInvalid, RelightError, UserError
 from relight.model import Outcome, Verdict
+from relight.view import View
 
 DONE: Final = 0
 ENDED_BADLY: Final = 1

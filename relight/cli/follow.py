@@ -10,8 +10,8 @@ from rich.text import Text
 from relight.adapters.console import Console
 from relight.cli import pages
 from relight.cli.output import Output
-from relight.cli.view import View, read
 from relight.errors import ServiceUnavailable
+from relight.view import View, read
 from relight.words import duration
 
 EVERY = 0.5

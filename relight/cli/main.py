@@ -9,7 +9,7 @@ from itertools import pairwise
 import typer
 from typer.exceptions import Abort, Exit
 
-from relight.cli import backups, doctor, drill, engine, evidence, exits, golden, listing, readiness, runs, triggers
+from relight.cli import backups, console, doctor, drill, engine, evidence, exits, golden, listing, readiness, runs, triggers
 from relight.cli.demo import command as demo
 from relight.cli.output import spelled
 from relight.cli.session import STATE, with_session
@@ -45,6 +45,7 @@ COMMANDS: tuple[Callable[..., int | None] | typer.Typer, ...] = (
     runs.reject,
     runs.request,
     runs.failback,
+    console.console,
     evidence.group,
     readiness.check,
     triggers.arm,

@@ -8,23 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from relight.cli.output import table, toned
-from relight.cli.view import TOLD, CheckRow, PhaseRow, View
-from relight.words import A_RUNG, attempt, duration
+from relight.view import HINTS, TOLD, CheckRow, PhaseRow, View, outcome_of
+from relight.words import A_RUNG, attempt, duration, whole
 
 SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
-HINTS = {
-    "detect": "reading the health signals again",
-    "plan": "choosing and verifying the backup",
-    "launch": "asking for an instance",
-    "restore": "the runner boots, unpacks and applies",
-    "validate": "the checks run on the restored app",
-    "approve": "waiting for a person",
-    "promote": "lifting quarantine, moving pointers",
-    "serve": "the runner is production: relight failback ends it",
-    "failback": "handing production back",
-    "teardown": "terminating the runner, proving that none is left",
-    "report": "closing the evidence",
-}
 NEXT = {
     "Succeeded": "nothing",
     "Healthy": "nothing; the signals were healthy, so nothing was launched",
@@ -77,11 +64,6 @@ def run(page: Console, view: View) -> None:
 def phase_cells(view: View, row: PhaseRow) -> tuple[str, str, str, str]:
     again = f" ({attempt(row.attempt)})" if row.attempt else ""
     return row.phase, toned(row.status) + again, whole(row.seconds), escape(outcome_of(view, row))
-
-
-def outcome_of(view: View, row: PhaseRow) -> str:
-    """What came of a phase: its own words where it has some, as for an error, else what it left on record."""
-    return row.summary or (view.said.get(row.phase, "") if row.ended_at else "")
 
 
 def footer(view: View) -> Iterator[str]:
@@ -176,11 +158,6 @@ def fate(view: View) -> str:
 def verdict(check: CheckRow) -> str:
     detail = escape(textwrap.shorten(check.detail, SUMMARY, placeholder=" …"))
     return f"          {toned(check.verdict)}  {check.validator}  [dim]{duration(check.seconds)}[/]  {detail}"
-
-
-def whole(seconds: float) -> str:
-    """The duration of a phase, whose times are whole seconds."""
-    return duration(seconds).replace(".0 s", " s") if seconds else "less than 1 s"
 
 
 def clock(stamp: str) -> str:

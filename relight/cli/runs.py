@@ -9,9 +9,9 @@ from relight.cli import exits, pages
 from relight.cli.follow import Follower
 from relight.cli.output import toned
 from relight.cli.session import AppOption, Session
-from relight.cli.view import View, read
 from relight.errors import AlreadyDecided, ApprovalExpired, NothingToDecide, RequestInvalid, RunNotFound
 from relight.formats import is_run_id
+from relight.view import View, read
 
 
 def run_id_of(given: str | None) -> str | None:

@@ -6,16 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from relight.words import attempt, counts, duration, size
+from relight.words import attempt, counts, duration, mood, size
 
 TEMPLATE = "report.html.j2"
-MOODS = {
-    **dict.fromkeys(("PASSED", "passed", "Healthy", "Succeeded", "COMPLETE", "approved", "ok", "met"), "good"),
-    **dict.fromkeys(("FAILED", "TIMED_OUT", "failed", "Failed", "PARTIAL", "missed", "no"), "bad"),
-    **dict.fromkeys(
-        ("COULD_NOT_VERIFY", "warning", "could_not_verify", "Held", "Rejected", "rejected", "Expired", "Preempted"), "care"
-    ),
-}
 
 
 def _names(value: list[str]) -> str:
@@ -74,7 +67,7 @@ def page(report: dict[str, Any]) -> bytes:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"attempt": attempt, "duration": duration, "mood": lambda word: MOODS.get(str(word), "")}
+    environment.filters |= {"attempt": attempt, "duration": duration, "mood": mood}
     facts = {**report["facts"], "run": report["run"]}
     shown = environment.get_template(TEMPLATE).render(
         report=report,

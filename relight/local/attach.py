@@ -42,6 +42,7 @@ def variables(facts: dict[str, Any], user: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": facts["region"],
         "AWS_EC2_METADATA_DISABLED": "true",
         "RELIGHT_API": facts["api"],
+        "RELIGHT_CONSOLE": facts.get("console", ""),
         **facts["users"][user],
     }
 

@@ -128,18 +128,21 @@ class Engine:
         """Deploys an assembly; returns the outputs of its stacks. ``name`` is the configuration's, to find the API."""
         session = boto3.Session(KEY, KEY, region_name=self._facts["region"])
         outputs = deploy(assembly, session, self.endpoint, lambda _: launcher(self.state, self._pace))
-        self._facts["api"] = self._api(session, name)
+        api = self._api(session, name)
+        self._facts["api"] = f"{self.endpoint}/_aws/execute-api/{api}" if api else ""
+        # A host of its own, so that its cookies are no other port's; browsers know *.localhost as loopback.
+        self._facts["console"] = f"http://{api}.execute-api.localhost:{self.port}" if api else ""
         self._save()
         return outputs
 
     def _api(self, session: boto3.Session, name: str) -> str:
-        """The console API's address on this machine; empty where none is deployed."""
+        """The console API's id; empty where none is deployed."""
         try:
             stored = session.client("ssm", endpoint_url=self.endpoint).get_parameter(Name=f"/{name}/deployment")
         except ClientError:
             return ""
         found = re.match(r"https?://([a-z0-9]+)\.execute-api", json.loads(stored["Parameter"]["Value"]).get("api", ""))
-        return f"{self.endpoint}/_aws/execute-api/{found[1]}" if found else ""
+        return found[1] if found else ""
 
     # ------------------------------------------------------------ who works with it
     @property

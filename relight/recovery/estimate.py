@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from relight.prices import hourly
 from relight.recovery.context import Recipe
 from relight.recovery.prepare import PlannedObject
 from relight.recovery.room import state_bytes
@@ -12,21 +13,6 @@ PODS_SECONDS = 5
 STATE_BYTES_A_SECOND = 150 * 2**20  # fetch, verify and unpack, overlapping
 DISK_BYTES_A_SECOND = 125 * 2**20  # what a gp3 volume writes unless more is paid for
 OBJECTS_A_SECOND = 150
-# On-demand Linux, USD an hour, eu-central-1; a type that is not here is estimated like the dearest that is.
-USD_AN_HOUR = {
-    "t4g.small": 0.0192,
-    "t4g.medium": 0.0384,
-    "t4g.large": 0.0768,
-    "t4g.xlarge": 0.1536,
-    "m6g.large": 0.092,
-    "m6g.xlarge": 0.184,
-    "m7g.large": 0.0978,
-    "m7g.xlarge": 0.1956,
-    "m7g.2xlarge": 0.3912,
-    "c7g.large": 0.0829,
-    "c7g.xlarge": 0.1658,
-    "r7g.large": 0.1291,
-}
 APPROVAL_SECONDS = 900  # a person takes about this long
 
 
@@ -41,14 +27,14 @@ def estimate(recipe: Recipe, objects: tuple[PlannedObject, ...], ladder: tuple[s
     }
     pace, apply = max(paces, key=lambda what: paces[what]), applied / OBJECTS_A_SECOND
     seconds = INSTANCE_SECONDS + paces[pace] + apply + PODS_SECONDS
-    hourly = max((USD_AN_HOUR.get(kind, max(USD_AN_HOUR.values())) for kind in ladder), default=0.0)
+    dearest = max(map(hourly, ladder), default=0.0)
     return {
         "seconds": round(seconds),
         "objects": applied,
         "bytes": size,
         "pace": pace,
-        "usd_an_hour": hourly,
-        "usd": round(hourly * (seconds + APPROVAL_SECONDS) / 3600, 4),
+        "usd_an_hour": dearest,
+        "usd": round(dearest * (seconds + APPROVAL_SECONDS) / 3600, 4),
         "assumes": {
             "instance_seconds": INSTANCE_SECONDS,
             "cluster_seconds": CLUSTER_SECONDS,

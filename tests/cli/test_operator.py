@@ -18,9 +18,9 @@ import typer.main
 from relight.cli import main
 from relight.cli.output import COMMAND, Page, spelled
 from relight.cli.pages import run as run_page
-from relight.cli.view import read
 from relight.errors import EngineNotRunning
 from relight.local.attach import attach
+from relight.view import read
 from tests.cli.conftest import ROOT, Terminal
 from tests.cli.runs import ended, run
 from tests.cli.stub import Stub

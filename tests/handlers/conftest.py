@@ -11,9 +11,10 @@ import pytest
 from moto import mock_aws
 
 from relight import settings
-from relight.adapters import aws, keys, workflow
+from relight.adapters import aws, keys, parameters, workflow
 from relight.adapters.s3 import S3
 from relight.adapters.table import Table
+from relight.consoleconfig import ConsoleConfig
 from relight.errors import TaskGone
 from relight.model import canonical, encode
 
@@ -34,6 +35,8 @@ APP = {
     "validators": [{"name": "ready", "kind": "ready"}],
     "promote": [{"name": "active-site", "kind": "pointer", "key": "site/active.json"}],
 }
+
+Configure = Callable[[ConsoleConfig], None]
 
 
 @dataclass
@@ -95,6 +98,17 @@ def world(monkeypatch: pytest.MonkeyPatch, clients: None) -> Iterator[World]:
         monkeypatch.setattr(workflow.Workflow, "_answer", _answers(here))
         yield here
     settings.function_settings.cache_clear()
+
+
+@pytest.fixture
+def configure(world: World) -> Iterator[Configure]:
+    def put(console: ConsoleConfig) -> None:
+        value = canonical(encode(console)).decode()
+        aws.client("ssm").put_parameter(Name="/relight/console", Type="String", Value=value, Overwrite=True)
+        parameters._console.cache_clear()
+
+    yield put
+    parameters._console.cache_clear()
 
 
 def _answers(here: World) -> Callable[..., None]:

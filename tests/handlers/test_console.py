@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from lambdas.console import runs as console_runs
-from lambdas.console.handler import handler
+from lambdas.console.handler import ROUTES, handler
+from lambdas.console.web import pages
 from relight.adapters.approvals import Approval
 from relight.adapters.workflow import Workflow
 from relight.model import Phase, Run, decode
+from relight.roles import API, PAGES
 from tests.handlers.conftest import RUN_ID, World, run
 
 ANN, BOB, EVE = "arn:aws:iam::1:user/ann", "arn:aws:iam::1:user/bob", "arn:aws:iam::1:user/eve"
@@ -212,8 +214,7 @@ def test_a_second_run_is_refused_at_once_and_an_incident_is_not_refused_for_a_dr
     assert ask("POST /runs", app="ledger", mode="incident")[0] == 200
 
 
-def test_every_route_of_the_architecture_is_served() -> None:
-    from lambdas.console.handler import ROUTES
-
-    assert len(ROUTES) == 10
+def test_every_route_has_a_role_and_somebody_who_answers_it() -> None:
+    assert set(ROUTES) == set(API)
+    assert set(pages.ROUTES) == set(PAGES)
     assert console_runs.STARTS[0] == Phase.LAUNCH

@@ -38,7 +38,9 @@ class Month:
     now: datetime = FIRST
     records: Records = field(default_factory=Records)
     machine: Machine = field(default_factory=Machine)
-    passed: PassedDrill = PassedDrill(run_id="the-week-before", began_at=timestamp(FIRST - WEEK), version="v")
+    passed: PassedDrill = field(
+        default_factory=lambda: PassedDrill(run_id="the-week-before", began_at=timestamp(FIRST - WEEK), version="v")
+    )
     said: list[str] = field(default_factory=list)
     on: list[datetime] = field(default_factory=list)
 

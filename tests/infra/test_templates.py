@@ -16,6 +16,7 @@ from relight.config import App
 from relight.configfile import load
 from relight.errors import ConfigInvalid
 from relight.model import Phase, decode
+from relight.roles import API, PAGES
 from relight.settings import FunctionSettings
 from tests.infra.conftest import ROOT, Templates, read, synth
 from tests.infra.template import functions, joined, of_type, only, text
@@ -151,27 +152,16 @@ def test_the_state_machine_logs_everything_but_the_data_that_holds_tokens(templa
     assert set(machine["DefinitionSubstitutions"]) == {f"{phase}_arn" for phase in Phase}
 
 
-def test_the_console_answers_nobody_without_a_signature(templates: Templates) -> None:
+def test_the_api_answers_nobody_without_a_signature_and_only_pages_are_for_browsers(templates: Templates) -> None:
     routes = of_type(templates["orchestrator"], "AWS::ApiGatewayV2::Route").values()
-    assert sorted(route["RouteKey"] for route in routes) == [
-        "GET /apps/{app}/backups",
-        "GET /apps/{app}/readiness",
-        "GET /runs",
-        "GET /runs/{run_id}",
-        "GET /triggers",
-        "POST /runs",
-        "POST /runs/{run_id}/approve",
-        "POST /runs/{run_id}/failback",
-        "POST /runs/{run_id}/reject",
-        "POST /runs/{run_id}/request",
-    ]
-    assert {route["AuthorizationType"] for route in routes} == {"AWS_IAM"}
+    found = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
+    assert found == {**dict.fromkeys(API, "AWS_IAM"), **dict.fromkeys(PAGES, "NONE")}
 
 
 def test_the_parameters_say_what_the_cli_and_the_functions_ask(templates: Templates) -> None:
     found = {one["Name"]: one["Value"] for one in of_type(templates["orchestrator"], "AWS::SSM::Parameter").values()}
     needs = {f"/relight/permissions/{name}" for name in (*functions(templates["orchestrator"]), "recovery")}
-    assert set(found) == {"/relight/deployment", "/relight/apps/sample", *needs}
+    assert set(found) == {"/relight/deployment", "/relight/console", "/relight/apps/sample", *needs}
     assert decode(json.loads(found["/relight/apps/sample"]), App) == load(ROOT / "relight.toml").app("sample")
     for part in ("api", "state_machine", "table", "evidence_bucket", "region", "signing_key"):
         assert f'"{part}":' in joined(found["/relight/deployment"])

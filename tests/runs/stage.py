@@ -24,12 +24,12 @@ from relight.adapters.s3 import S3, join
 from relight.cli import backups
 from relight.cli.demo import primary
 from relight.cli.engine import make_bucket
-from relight.cli.view import read
 from relight.config import Alarm, App, Config, Validator
 from relight.configfile import load
 from relight.evidence.verify import verify_copy
 from relight.local.cluster import start
 from relight.local.engine import Engine
+from relight.view import read
 from tests.runs.faults import Faults
 
 SAMPLE = Path(__file__).parents[2] / "examples/sample/relight.toml"

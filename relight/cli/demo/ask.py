@@ -3,7 +3,7 @@
 from rich.prompt import Prompt
 
 from relight.cli.output import Output
-from relight.cli.view import View
+from relight.view import View
 
 QUESTION = "Make the recovered application production? [bold]approve[/] or [bold]reject[/]"
 

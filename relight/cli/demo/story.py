@@ -25,7 +25,6 @@ from relight.cli.engine import make_bucket, running
 from relight.cli.follow import Follower
 from relight.cli.output import Output
 from relight.cli.session import ENGINE, STATE, require_room
-from relight.cli.view import View
 from relight.config import Alarm, App, Config
 from relight.configfile import load
 from relight.errors import DemoFailed, EvidenceBroken, PortTaken
@@ -33,6 +32,7 @@ from relight.evidence.verify import verify_copy
 from relight.local.cluster import ClusterProcess, start
 from relight.local.engine import Engine, check_free
 from relight.settings import set_environment
+from relight.view import View
 
 HOME = STATE / "demo"
 ALARM_SECONDS, RUN_SECONDS = 60.0, 300.0

@@ -1,4 +1,4 @@
-"""A run as the console API shows it, read once here so that screens need not know its JSON."""
+"""A run as the console API shows it, read once here so that screens and pages need not know its JSON."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +7,20 @@ from typing import Any
 
 from relight.model import Phase, moment
 from relight.words import counts, size
+
+HINTS = {
+    "detect": "reading the health signals again",
+    "plan": "choosing and verifying the backup",
+    "launch": "asking for an instance",
+    "restore": "the runner boots, unpacks and applies",
+    "validate": "the checks run on the restored app",
+    "approve": "waiting for a person",
+    "promote": "lifting quarantine, moving pointers",
+    "serve": "the runner is production: relight failback ends it",
+    "failback": "handing production back",
+    "teardown": "terminating the runner, proving that none is left",
+    "report": "closing the evidence",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +52,7 @@ class CheckRow:
     verdict: str
     detail: str
     seconds: float
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +164,11 @@ TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {  # what a phase
 }
 
 
+def outcome_of(view: View, row: PhaseRow) -> str:
+    """What came of a phase: its own words where it has some, as for an error, else what it left on record."""
+    return row.summary or (view.said.get(row.phase, "") if row.ended_at else "")
+
+
 def phase_row(raw: dict[str, Any]) -> PhaseRow:
     return PhaseRow(
         phase=str(raw["phase"]),
@@ -167,4 +187,5 @@ def check_row(raw: dict[str, Any]) -> CheckRow:
         verdict=str(raw["verdict"]),
         detail=str(raw.get("detail", "")),
         seconds=float(raw.get("seconds") or 0),
+        log=str((raw.get("evidence") or {}).get("log") or ""),
     )
