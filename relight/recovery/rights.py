@@ -44,6 +44,7 @@ def beyond(cluster: ClusterApi) -> list[Right]:
     definitions = cluster.list(served[CRD].api_version, CRD[1]) if CRD in served else []
     named = sorted(cluster_kinds(definitions) | REFERRED)
     return [
+        Right(verb="get", group="", resource="nodes"),  # whose platforms its images ran on
         *(Right(verb="list", group=key[0], resource=served[key].plural) for key in SEARCHED if key in served),
         *(Right(verb="get", group=key[0], resource=served[key].plural) for key in named if key in served),
     ]
