@@ -12,8 +12,8 @@ from relight.errors import BackupError, ImageNotPinned, ObjectNotFound, Prefligh
 from relight.model import Mode, RunRequest, encode, moment
 from relight.readiness.facts import Backup, Planned
 from relight.recovery.context import BackupFacts, Recipe
-from relight.recovery.images import by_digest
 from relight.recovery.plan import PlanInputs, make_plan
+from relight.recovery.platforms import Platforms, recorded
 
 BROKEN = (BackupError, ImageNotPinned, ObjectNotFound, PreflightFailed, RequestInvalid)  # the others: it cannot be said
 
@@ -64,11 +64,6 @@ class Material:
         return self._planned
 
     @property
-    def platforms(self) -> dict[str, frozenset[str]]:
-        """Architectures by reference, as the backup's metadata recorded them."""
-        if isinstance(self._chosen, RelightError):
-            return {}
-        rows = [(by_digest(one.ref), getattr(one, "platforms", ())) for one in self._chosen.metadata.images]
-        return {
-            ref: frozenset(name.split("/")[1] if "/" in name else name for name in named) for ref, named in rows if named
-        }
+    def platforms(self) -> Platforms:
+        """Where the backup saw its images run."""
+        return {} if isinstance(self._chosen, RelightError) else recorded(self._chosen.metadata.extra.get("platforms"))

@@ -18,6 +18,7 @@ from relight.config import App
 from relight.errors import RelightError
 from relight.readiness import boot
 from relight.readiness.facts import Drills, Facts, Held, Image, Offered, Pinned, Quota, Right, Subscribers, Trigger, Unread
+from relight.recovery.platforms import architectures
 from relight.recovery.sizes import standard, vcpus
 from relight.settings import FunctionSettings
 
@@ -109,15 +110,15 @@ class Reading:
     def images(self, material: Material) -> tuple[Image, ...] | Unread:
         if material.planned().broken:
             return Unread("there is no plan to take them from")
-        return tuple(self._image(ref, material.platforms.get(ref)) for ref in material.planned().images)
+        return tuple(self._image(ref, architectures(material.platforms, ref)) for ref in material.planned().images)
 
     @staticmethod
-    def _image(ref: str, known: frozenset[str] | None) -> Image:
-        """What the registry says of the architecture, else what the backup does."""
+    def _image(ref: str, seen: frozenset[str]) -> Image:
+        """What the registry says of it, and where the backup saw it run."""
         found = attempt(lambda: registry.look(ref))
         if isinstance(found, Unread):
-            return Image(ref=ref, there=None, architectures=known, why=found.why)
-        return Image(ref=ref, there=found.there, architectures=found.architectures or known, why=found.why)
+            return Image(ref=ref, there=None, seen=seen, why=found.why)
+        return Image(ref=ref, there=found.there, architectures=found.architectures, seen=seen, why=found.why)
 
     # ------------------------------------------------------------ who watches and who hears
     def triggers(self) -> tuple[Trigger, ...]:

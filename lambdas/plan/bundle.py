@@ -19,6 +19,7 @@ from relight.errors import BackupTooOld, PreflightFailed, RelightError
 from relight.evidence.step import Step
 from relight.model import Deadlines, Mode, Objectives, PlanRef, Verdict, encode, moment
 from relight.recovery.context import BackupFacts, Recipe
+from relight.recovery.forecast import PLATFORM
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
 
 MOST, LONGEST = 3, 400  # backups passed over that the answer names, and characters of each; the receipt has them all
@@ -46,6 +47,8 @@ class Planning:
         bundle = self._bundle(chosen)
         self._note("objects", [f"refused {one.identity}" for one in bundle.refused])
         self._note("forecast", list(_foreseen(bundle)))
+        unseen = [f"{one.where} {one.detail}" for one in bundle.forecast.findings if one.check == PLATFORM]
+        self._note("platforms", unseen, Verdict.COULD_NOT_VERIFY)
         where = join(self.now.prefix, "plan")
         for name, data in bundle.files.items():
             store.put(join(where, name), data)
@@ -114,4 +117,4 @@ def _foreseen(bundle: PlanBundle) -> Iterator[str]:
     for item, told in zip(bundle.objects, bundle.forecast.told, strict=True):
         if told.because:
             yield f"{item.identity} will be {told.fate}: {told.because}"
-    yield from map(str, bundle.forecast.findings)
+    yield from (str(one) for one in bundle.forecast.findings if one.check != PLATFORM)

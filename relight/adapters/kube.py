@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from relight.adapters.kube_address import Resource
+from relight.adapters.kube_address import Resource, listable, versions
 from relight.adapters.kube_http import NOT_FOUND, OK, Query, Wire, only_tried, refusal, selectors, stream_lines, translated
 from relight.adapters.kube_proxy import Answered, look
 from relight.errors import ClusterNotReady, ClusterRefused, RelightError, ServiceUnavailable
@@ -165,10 +165,9 @@ class Cluster:
             return False
 
     def resources(self) -> Sequence[Resource]:
-        """Every kind that can be listed, each in the version its group prefers."""
-        groups = self._json("GET", "/apis").get("groups", [])
-        versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
-        return [known for version in versions for known in self._discover(version).values() if "list" in known.verbs]
+        """Every kind that can be listed, each in the version its group prefers, else in the best that has it."""
+        named = ["v1", *versions(self._json("GET", "/apis").get("groups", []))]
+        return listable(known for version in named for known in self._discover(version).values())
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """How to address a kind. Raises ClusterNotReady when the API does not serve it (a new CRD takes a moment)."""

@@ -1,6 +1,8 @@
 """Where the Kubernetes API keeps each kind of object."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 
@@ -21,3 +23,20 @@ class Resource:
     def address(self, namespace: str | None, name: str | None = None, sub: str | None = None) -> str:
         scope = ("namespaces", namespace) if self.namespaced and namespace else ()
         return "/".join((self.path, *(quote(part, safe=":") for part in (*scope, self.plural, name, sub) if part)))
+
+
+def versions(groups: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Of every group, the preferred one first: a kind may be in another alone."""
+    for group in groups:
+        preferred = group["preferredVersion"]["groupVersion"]
+        others = (one["groupVersion"] for one in group.get("versions") or [])
+        yield from (preferred, *(one for one in others if one != preferred))
+
+
+def listable(resources: Iterable[Resource]) -> list[Resource]:
+    """Each kind of each group once, as it is met first."""
+    found: dict[tuple[str, str], Resource] = {}
+    for one in resources:
+        if "list" in one.verbs:
+            found.setdefault((one.api_version.rpartition("/")[0], one.kind), one)
+    return list(found.values())

@@ -36,6 +36,7 @@ class FileTree:
         self._open: dict[str, int] = {"": os.open(root, OPEN_DIRECTORY)}
         self.directories: dict[str, Stamp] = {}
         self.roundabout: list[str] = []
+        self._awaiting: dict[str, str] = {}  # hard links that came before their files
 
     def close(self) -> None:
         for descriptor in self._open.values():
@@ -74,15 +75,45 @@ class FileTree:
 
     def hardlink(self, path: str, source: str) -> None:
         with self.told(path):
-            target = self._existing_file(source)
-            if target is None:
-                raise fault(ArchiveMalformed, self._where, f"is a hard link to {source[:300]!a}, no file before it", path)
+            if self._link(path, source):
+                return
+            with suppress(FileNotFoundError):
+                self._make_room(*self._parent(path), stat.S_ISREG, path)
+            self._awaiting[path] = source
+
+    def _link(self, path: str, source: str) -> bool:
+        """False where no file is at ``source``."""
+        if (target := self._existing_file(source)) is None:
+            return False
+        folder, base = self._parent(path)
+        try:
+            os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            self._make_room(folder, base, stat.S_ISREG, path)
+            os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+        return True
+
+    def _link_late(self) -> None:
+        """The hard links that came before their files, those first that others lead to."""
+        while self._awaiting:
+            path, chain = next(iter(self._awaiting)), list[tuple[str, str]]()
+            while path in self._awaiting:
+                chain.append((path, path := self._awaiting.pop(path)))
+            for link, source in reversed(chain):
+                self._link_unless_replaced(link, source)
+
+    def _link_unless_replaced(self, path: str, source: str) -> None:
+        with self.told(path):
             folder, base = self._parent(path)
             try:
-                os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
-            except FileExistsError:
-                self._make_room(folder, base, stat.S_ISREG, path)
-                os.link(target[1], base, src_dir_fd=target[0], dst_dir_fd=folder, follow_symlinks=False)
+                since = os.stat(base, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                if not self._link(path, source):
+                    problem = f"is a hard link to {source[:300]!a}, no file of the archive"
+                    raise fault(ArchiveMalformed, self._where, problem, path) from None
+            else:
+                if not stat.S_ISREG(since.st_mode):
+                    raise fault(ArchiveTypeChange, self._where, "occurs again as something else", path)
 
     def adopt(self, made: Path, path: str, stamp: Stamp) -> None:
         """Puts the file ``made``, which lies elsewhere on the same disk, at ``path``. Raises ArchiveTypeChange."""
@@ -101,6 +132,7 @@ class FileTree:
 
     def finish(self) -> None:
         """Proves that no link, followed through the others, leads out; then gives directories their modes and times."""
+        self._link_late()
         root = os.path.realpath(self._root)
         for path in self.roundabout:
             if not f"{os.path.realpath(f'{root}/{path}')}/".startswith(f"{root}/"):
@@ -119,7 +151,8 @@ class FileTree:
 
     def _existing_file(self, path: str) -> tuple[int, str] | None:
         try:
-            folder, base = self._parent(path)
+            above, _, base = path.rpartition("/")
+            folder = self._descend(above, make=False)
             found = os.stat(base, dir_fd=folder, follow_symlinks=False)
         except OSError:
             return None
@@ -135,7 +168,7 @@ class FileTree:
         folder, _, base = path.rpartition("/")
         return self._descend(folder), base
 
-    def _descend(self, path: str) -> int:
+    def _descend(self, path: str, make: bool = True) -> int:
         """The open directory ``path``, made where it is missing. It stays open until the next operation at least."""
         known = path
         while known not in self._open:
@@ -144,7 +177,7 @@ class FileTree:
         here = self._open[known]
         for done, part in enumerate(way):
             try:
-                below = self._step(here, part)
+                below = self._step(here, part) if make else os.open(part, OPEN_DIRECTORY, dir_fd=here)
             finally:
                 if done:
                     os.close(here)

@@ -39,7 +39,14 @@ class Found:
     ended: bool = False
 
 
-class FrameTree(FileTree):
+class OnceTree(FileTree):
+    """A tree in which nothing may be there twice."""
+
+    def _make_room(self, folder: int, base: str, same: Callable[[int], bool], path: str) -> None:
+        raise fault(ArchiveTypeChange, self._where, "occurs before", path)
+
+
+class FrameTree(OnceTree):
     """A tree that others fill too. Cut files lie in ``cuts``, each under its member's number, until they are whole.
 
     For the one thread of a process whose umask is 0. No file may be longer than ``most`` bytes.
@@ -55,9 +62,6 @@ class FrameTree(FileTree):
 
     def hardlink(self, path: str, source: str) -> None:
         self._found.hardlinks.append((path, source))
-
-    def _make_room(self, folder: int, base: str, same: Callable[[int], bool], path: str) -> None:
-        raise fault(ArchiveTypeChange, self._where, "occurs before", path)
 
     def unpack(self, raw: bytes, start: int, continues: tuple[int, Segments] | None) -> Found:
         """Unpacks the frame whose raw bytes begin at ``start`` of the raw archive.

@@ -19,12 +19,14 @@ from relight.backup.tarball import Kind, Member
 from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, BackupError, DigestMismatch
 
 MAX_HOPS = 40  # the kernel's own
+FILES = frozenset({Kind.FILE, Kind.HARDLINK})
 CACHE = 16 * 2**10  # kB of the table in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What is at a path; ``digest`` is a file's sha256, ``target`` a link's."""
+    """What is at a path; ``digest`` is a file's sha256, ``target`` a link's. A hard link to a file is that file; one whose
+    file has not come yet is a HARDLINK, and SPECIAL where none came."""
 
     kind: Kind
     digest: bytes = b""
@@ -44,6 +46,7 @@ class Leaves:
             PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             CREATE TABLE leaf (path BLOB PRIMARY KEY, kind TEXT, digest BLOB, target BLOB, listed INT) WITHOUT ROWID;
+            CREATE INDEX late ON leaf (kind) WHERE kind = '{Kind.HARDLINK}';
             BEGIN""")
 
     def get(self, path: str) -> Leaf | None:
@@ -56,6 +59,11 @@ class Leaves:
 
     def mark_listed(self, path: str) -> None:
         self._run("UPDATE leaf SET listed = 1 WHERE path = ?", _stored(path))
+
+    def late(self) -> Iterator[str]:
+        """The paths of hard links whose files have not come, as long as there are any."""
+        while found := self._run(f"SELECT path FROM leaf WHERE kind = '{Kind.HARDLINK}' LIMIT 1").fetchone():  # noqa: S608
+            yield _shown(found[0])
 
     def unlisted(self, kind: Kind) -> Iterator[str]:
         """The paths of that kind that the index has not."""
@@ -108,14 +116,12 @@ class PaperTree:
 
     def hardlink(self, path: str, source: str) -> None:
         found = self._leaves.get(source)
-        if found is None or found.kind is not Kind.FILE:
-            raise fault(ArchiveMalformed, self._where, f"is a hard link to {source[:300]!a}, no file before it", path)
-        self._put(path, found)
+        self._put(path, found if found and found.kind is Kind.FILE else Leaf(Kind.HARDLINK, target=source))
 
     def _put(self, path: str, leaf: Leaf) -> None:
         self._expect_folder(path.rpartition("/")[0], path)
         found = self._leaves.get(path)
-        if found and found.kind is not leaf.kind:
+        if found and found.kind is not leaf.kind and not {found.kind, leaf.kind} <= FILES:
             raise fault(ArchiveTypeChange, self._where, "occurs before as something else", path)
         self._leaves.put(path, leaf)
 
@@ -133,7 +139,9 @@ class PaperTree:
             folder = folder.rpartition("/")[0]
 
     def faults(self) -> Iterator[BackupError]:
-        """Links that lead out by way of others, and all that the index and the archive say differently."""
+        """Links that lead nowhere, or out by way of others, and all that the index and the archive say differently."""
+        for path in self._leaves.late():
+            yield from self._link_late(path)
         for path in self._leaves.unlisted(Kind.SYMLINK):  # of all links: the index is read later
             if self._leads_out(path):
                 yield fault(ArchiveLinkEscape, self._where, "leads out of the target by way of other links", path)
@@ -141,6 +149,21 @@ class PaperTree:
             yield from self._against_index() if self._index is not None else ()
         except ArchiveMalformed as error:
             yield error
+
+    def _link_late(self, path: str) -> Iterator[BackupError]:
+        """Puts the file where the hard link is, and where those are that it leads over."""
+        chain, found = list[tuple[str, str]](), self._leaves.get(path)
+        while found and found.kind is Kind.HARDLINK:
+            chain.append((path, found.target))
+            self._leaves.put(path, Leaf(Kind.SPECIAL))  # who comes by here again goes round in circles
+            path, found = found.target, self._leaves.get(found.target)
+        for link, source in chain:
+            if found and found.kind is Kind.FILE:
+                self._leaves.put(link, found)
+            else:
+                yield fault(
+                    ArchiveMalformed, self._where, f"is a hard link to {source[:300]!a}, no file of the archive", link
+                )
 
     def _against_index(self) -> Iterator[BackupError]:
         assert self._index

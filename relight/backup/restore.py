@@ -11,6 +11,7 @@ from relight.backup import index, metadata
 from relight.backup.crew import Crew, Extraordinary, Site
 from relight.backup.filetree import FileTree
 from relight.backup.frames import Frame, FrameTable
+from relight.backup.frametree import OnceTree
 from relight.backup.parallel import ordered
 from relight.backup.sparse import split
 from relight.backup.staging import Staging
@@ -84,10 +85,11 @@ class SideBySide:
     def run(self, progress: Progress) -> Tally:
         """Raises Extraordinary where only reading in order can judge, ArchiveTooLarge, DigestMismatch, RestoreFailed."""
         so_far = 0
-        with closing(FileTree(self._staging.tree, self._where)) as tree:
+        with closing(OnceTree(self._staging.tree, self._where)) as tree:
             for frame, found in self._results():
                 self._tally.include(*found["count"])
                 self._follow(frame, found)
+                self._hold(tree.directories.keys().isdisjoint(found["directories"]))
                 tree.directories |= {path: tuple(stamp) for path, stamp in found["directories"].items()}
                 tree.roundabout += found["roundabout"]
                 so_far += frame.raw_length

@@ -36,7 +36,8 @@ class BackupSource:
     """What to back up. ``volumes``: (namespace, claim) → directory; ``images``: {workload, container, ref} each.
 
     ``created_at`` is the moment the state is of (RFC 3339); ``source``: {cluster, kubernetes_version}.
-    ``unresolved``: {object, needs, reason} of each reference to what the cluster did not give.
+    ``unresolved``: {object, needs, reason} of each reference to what the cluster did not give. ``platforms``: where each
+    image was seen running, by its reference.
     """
 
     backup_id: str
@@ -49,6 +50,7 @@ class BackupSource:
     images: Sequence[Mapping[str, str]] = ()
     notes: str | None = None
     unresolved: Sequence[Mapping[str, str]] = ()
+    platforms: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def write_backup(
@@ -75,8 +77,8 @@ def write_backup(
     sender.send(join(place.uri, metadata.FRAMES), [table])
     artifacts = {metadata.MANIFESTS: _upload(sender, place, metadata.MANIFESTS, packed, seal).stored}
     artifacts |= {metadata.STATE: archive.stored, metadata.FRAMES: digest_of(table)}
-    lacking = {"left_out": _told(state.left_out, seal), "unresolved": [dict(row) for row in source.unresolved]}
-    extra = {key: rows for key, rows in lacking.items() if rows}
+    more = {"left_out": _told(state.left_out, seal), "unresolved": [dict(row) for row in source.unresolved]}
+    extra = {key: rows for key, rows in (more | {"platforms": dict(source.platforms)}).items() if rows}
     done = replace(draft, artifacts=artifacts, volumes=tuple(state.volumes), extra=extra)
     if seal:
         done = replace(done, schema_version=metadata.SEALED, encryption=sealing)

@@ -35,6 +35,7 @@ from relight.model import encode, now
 from relight.recovery.collect import Collected, collect
 from relight.recovery.hooks import HookPlace, around_backup, forget_hooks
 from relight.recovery.quiesce import quiet, wake
+from relight.recovery.unresolved import unresolved
 from relight.words import duration, size
 
 group = typer.Typer(name="backup", invoke_without_command=True)
@@ -140,7 +141,8 @@ def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
         volumes={(data.namespace, data.claim): data.directory for data in found.volumes},
         source=found.source,
         images=[encode(image) for image in found.images],
-        unresolved=found.unresolved,
+        unresolved=[encode(row) for row in found.unresolved],
+        platforms=found.platforms,
     )
 
 
@@ -149,8 +151,8 @@ def page_of(page: Console, uri: str, written: Metadata, seconds: float, kept: in
     if kept is not None:
         page.print(f"  resumed: {size(kept)} of it was there and was not sent again; the state is of {written.created_at}")
     page.print(f"  {uri}")
-    for row in written.extra.get("unresolved", []):
-        page.print(f"not in it: {row['needs']}, which {row['object']} names: {row['reason']}", markup=False)
+    for row in unresolved(written.extra.get("unresolved")):
+        page.print(f"not in it: {row.object} {row.said}", markup=False)
     page.print(f"next: relight backup verify {uri}")
 
 

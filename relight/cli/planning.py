@@ -104,8 +104,8 @@ def ask(bundle: PlanBundle, against: Against) -> Forecast:
     """What would become of the plan on a cluster that stands. Reads it, and changes nothing."""
     cluster = Cluster(Path(against.target).expanduser())
     try:
-        kinds = {(who.group, who.kind) for who in (row.lacking for row in bundle.backup.unresolved)}
-        target = inspect(cluster, against.target, bundle.objects, kinds | REFERRED)
+        named = {(one.who.group, one.who.kind) for one in bundle.backup.unresolved}
+        target = inspect(cluster, against.target, bundle.objects, named | REFERRED)
         foreseen = forecast(bundle.objects, target, Existing(bundle.document["existing"]), backup=bundle.backup)
         return dry_run(cluster, bundle.objects, target, foreseen) if against.server_dry_run else foreseen
     except RelightError as error:

@@ -101,11 +101,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """``there``: None where its registry cannot be asked. ``architectures``: None where nobody says."""
+    """``there``: None where its registry cannot be asked. ``architectures``: all that it has, by its manifest; None where
+    that does not say. ``seen``: those that it ran on where the app lives."""
 
     ref: str
     there: bool | None
     architectures: frozenset[str] | None = None
+    seen: frozenset[str] = frozenset()
     why: str = ""
 
 

@@ -4,6 +4,7 @@ from relight.model import Phase
 from relight.readiness.facts import Backup, Facts, Held, Image, Planned
 from relight.readiness.findings import Findings, failed, passed, some, unverified, warning
 from relight.readiness.records import Finding
+from relight.recovery.forecast import PLATFORM
 from relight.recovery.room import Wanted
 from relight.recovery.sizes import architecture
 from relight.words import duration, size
@@ -52,7 +53,7 @@ def manifests(facts: Facts, planned: Planned) -> Findings:
         yield passed(f"{planned.objects} objects, each served by the runner's cluster or by a CRD of the backup")
 
 
-SIZED = ("memory", "architecture")  # these have a check of their own
+SIZED = ("memory", "architecture", PLATFORM)  # these have a check of their own
 
 
 def memory(facts: Facts, planned: Planned) -> Findings:
@@ -102,11 +103,13 @@ def images(facts: Facts, images: tuple[Image, ...]) -> Findings:
         if one.there is False:
             fix = "push it again, or name another with --image-ref; then back up"
             yield failed(f"{one.ref}: {one.why}", "its pods end in ImagePullBackOff", fix)
-        elif one.architectures is not None and not one.architectures & runs:
+        elif one.architectures is not None and not one.architectures >= runs:
             seen = f"{one.ref} is for {', '.join(sorted(one.architectures))}; the runner is {pinned}"
             yield failed(seen, "its pods end with exec format error", "build it for both, or change the ladder's types")
-        elif one.there is None or one.architectures is None:
-            yield unverified(f"{one.ref}: {one.why}", "its pods may not start", "prove it: relight drill pulls and runs it")
+        elif one.there is None or not (one.architectures or one.seen) >= runs:
+            ran = f"ran on {', '.join(sorted(one.seen))}" if one.seen else "where it ran is not recorded"
+            seen = f"{one.ref}: {one.why}; {ran}; the runner is {pinned}"
+            yield unverified(seen, "its pods may not start", "prove it: relight drill pulls and runs it")
         else:
             good += 1
     if good == len(images):

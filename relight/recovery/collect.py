@@ -8,10 +8,12 @@ from pathlib import Path
 from relight.errors import ClusterRefused, RelightError, RequestInvalid
 from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
 from relight.recovery.custom import cluster_kinds, named_by
-from relight.recovery.images import Image, by_digest, pinned, repository
+from relight.recovery.images import Image, by_digest, pinned
 from relight.recovery.objects import containers, group, identity, pod_spec
-from relight.recovery.references import GroupKind, referred
+from relight.recovery.platforms import platforms, shown
+from relight.recovery.references import GroupKind, mentioned, referred
 from relight.recovery.skips import kept_by_the_cluster
+from relight.recovery.unresolved import ABSENT, NO_KIND, UNREADABLE, Unresolved
 
 CONCURRENCY = 8
 # Never worth a backup: made anew by every cluster, or views of other objects.
@@ -42,13 +44,15 @@ class ClaimData:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """``volumes``: the directory of each bound claim. ``source`` is metadata.json's: the cluster and its version.
-    ``unresolved``: what objects refer to at cluster scope and the backup lacks, with the reason."""
+    ``unresolved``: what objects refer to at cluster scope and the backup lacks, with the reason. ``platforms``: where each
+    image was seen running, by its reference."""
 
     objects: Objects = field(repr=False)
     images: tuple[Image, ...]
     volumes: tuple[ClaimData, ...]
     source: dict[str, str]
-    unresolved: tuple[dict[str, str], ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
+    platforms: dict[str, list[str]] = field(default_factory=dict)
 
 
 def collect(
@@ -73,6 +77,7 @@ def collect(
         volumes=tuple(_volumes(cluster, namespace, inside, directories or {})),
         source={"cluster": name or namespace, "kubernetes_version": str(version.get("gitVersion", ""))},
         unresolved=tuple(unresolved),
+        platforms=platforms(cluster, pods),
     )
 
 
@@ -98,7 +103,7 @@ def _once(kinds: list[Kind]) -> Iterator[Kind]:
             yield kind
 
 
-def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> tuple[Objects, list[dict[str, str]]]:
+def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> tuple[Objects, list[Unresolved]]:
     """What the app refers to at cluster scope, and what refers to a Service of it: nothing else of the cluster."""
     served = {(kind.api_version.rpartition("/")[0], kind.kind): kind.api_version for kind in cluster.resources()}
     bindings = [one for one in _all(cluster, served, RBAC, "ClusterRoleBinding") if _binds(one, namespace)]
@@ -111,19 +116,21 @@ def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> tuple[Objec
 
 def _followed(
     cluster: ClusterApi, served: Served, objects: Objects, kinds: frozenset[GroupKind]
-) -> tuple[Objects, list[dict[str, str]]]:
+) -> tuple[Objects, list[Unresolved]]:
     """What the objects name at cluster scope, and what that names in turn; and what of it is not to be had, and why."""
     found, unresolved, seen, waiting = [], [], set[tuple[GroupKind, str]](), objects
     while waiting:
-        named = {one: str(identity(obj)) for obj in waiting for one in (*referred(obj), *named_by(obj, kinds, served))}
+        needed = {one: str(identity(obj)) for obj in waiting for one in (*referred(obj), *named_by(obj, kinds, served))}
+        named = {one for obj in waiting for one in mentioned(obj)} | needed.keys()
         waiting = []
-        for (kind, name), by in sorted(item for item in named.items() if item[0] not in seen):
+        for kind, name in sorted(named - seen):
             one, why = _named(cluster, served, kind, name)
-            if one is None:
-                unresolved.append({"object": by, "needs": f"{kind[1]}.{kind[0]} {name}", "reason": why})
-            elif not kept_by_the_cluster(one):
-                waiting.append(one)
-        seen |= named.keys()
+            if one is None and (by := needed.get((kind, name))):
+                unresolved.append(Unresolved(by, f"{kind[1]}.{kind[0]} {name}", why))
+            elif one is not None:
+                seen.add((kind, name))
+                waiting += [] if kept_by_the_cluster(one) else [one]
+        seen |= needed.keys()
         found += waiting
     return found, unresolved
 
@@ -154,12 +161,12 @@ def _all(cluster: ClusterApi, served: Served, family: str, kind: str) -> Objects
 def _named(cluster: ClusterApi, served: Served, kind: GroupKind, name: str) -> tuple[Object | None, str]:
     """The object, or why it cannot be had."""
     if (version := served.get(kind)) is None:
-        return None, "the cluster serves no such kind"
+        return None, NO_KIND
     try:
         found = cluster.get(version, kind[1], None, name)
     except ClusterRefused as error:
-        return None, f"cannot be read: {error}"
-    return ({"apiVersion": version, "kind": kind[1]} | found, "") if found else (None, "is not in the cluster")
+        return None, f"{UNREADABLE}: {error}"
+    return ({"apiVersion": version, "kind": kind[1]} | found, "") if found else (None, ABSENT)
 
 
 def _definitions(listed: Objects, kinds: set[tuple[str, str]]) -> Objects:
@@ -173,7 +180,7 @@ def _quiet(obj: Object) -> Object:
 # ---------------------------------------------------------------- images
 def _images(objects: Objects, pods: Objects) -> tuple[Image, ...]:
     """One row for each container of each workload that nobody owns, by digest where a pod tells it."""
-    digests = {image: ref for pod in pods for image, ref in _running(pod)}
+    digests = {one.image: one.ref for pod in pods for one in shown(pod)}
     found = []
     for obj in objects:
         if obj["metadata"].get("ownerReferences") or not (spec := pod_spec(obj)):
@@ -184,16 +191,6 @@ def _images(objects: Objects, pods: Objects) -> tuple[Image, ...]:
             ref = by_digest(image) if pinned(image) else digests.get(image, image)
             found.append(Image(workload=f"{who.kind}/{who.name}", container=str(item.get("name", "")), ref=ref))
     return tuple(found)
-
-
-def _running(pod: Object) -> Iterator[tuple[str, str]]:
-    """(image as named in the spec, the same by digest) for each container whose pod knows its digest."""
-    named = {item["name"]: str(item.get("image", "")) for item in containers(pod.get("spec") or {})}
-    status = pod.get("status") or {}
-    for item in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
-        image, ref = named.get(item["name"], ""), str(item.get("imageID") or "").split("://")[-1]
-        if image and pinned(ref):
-            yield image, f"{repository(image)}@{ref.rpartition('@')[2]}"
 
 
 # ---------------------------------------------------------------- volumes

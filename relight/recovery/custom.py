@@ -11,6 +11,8 @@ CLASS = "ClassName"
 NO_FIELDS = ("metadata", "status", "data", "stringData", "binaryData")  # what stands there only looks like a reference
 RBAC = "rbac.authorization.k8s.io"
 NO_KINDS = frozenset({(RBAC, "User"), (RBAC, "Group")})  # subjects that are no objects
+# Annotations that together are one reference: its kind, its group, its name.
+IN_ANNOTATIONS = (("cert-manager.io/issuer-kind", "cert-manager.io/issuer-group", "cert-manager.io/issuer"),)
 
 
 def cluster_kinds(definitions: Objects) -> frozenset[GroupKind]:
@@ -24,10 +26,19 @@ def named_by(obj: Object, kinds: frozenset[GroupKind], served: Collection[GroupK
     a reference with kind and name (``issuerRef``), or the name of a class (``gatewayClassName``). And what names a kind
     that is not among ``served``, those of the cluster: the app needs it, and nobody has it."""
     known = kinds | REFERENCES.keys()
-    for found in _mappings({key: value for key, value in obj.items() if key not in NO_FIELDS}):
+    fields = {key: value for key, value in obj.items() if key not in NO_FIELDS}
+    for found in _mappings([fields, *_in_annotations(obj)]):
         for wanted, family, name in _spoken(found):
             if isinstance(name, str) and name and (kind := _resolved(wanted, family, group(obj), known, served)):
                 yield kind, name
+
+
+def _in_annotations(obj: Object) -> Iterator[Object]:
+    """What annotations say as a field would say it."""
+    marks = obj["metadata"].get("annotations") or {}
+    for kind, family, name in IN_ANNOTATIONS:
+        if kind in marks and name in marks:
+            yield {"kind": marks[kind], "group": marks.get(family, family.partition("/")[0]), "name": marks[name]}
 
 
 def _mappings(value: Any) -> Iterator[Object]:

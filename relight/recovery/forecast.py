@@ -1,7 +1,7 @@
 """What will become of every object of a plan, told before anything is launched; and what a reader should know besides."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +9,17 @@ from relight.recovery.cluster import Object
 from relight.recovery.context import BackupFacts
 from relight.recovery.ledger import FATE_OF_ACTION, Fate
 from relight.recovery.objects import Identity, containers, group, pod_spec
+from relight.recovery.platforms import architectures
 from relight.recovery.prepare import PlannedObject
 from relight.recovery.references import needed, referred
 from relight.recovery.sizes import SYSTEM_MIB, architecture, memory_mib, requested_mib
 from relight.recovery.standing import Existing, blocking, in_the_way
-from relight.recovery.target import Target, stands
+from relight.recovery.target import Target, stands, unserved
 
 ARCHITECTURES = {"amd64": ("amd64", "x86_64"), "arm64": ("arm64", "arm64v8", "aarch64")}
+PLATFORM = "platform"
+LEFT_OUT = "is not in the backup: no archive can hold it (a socket or a device); the app makes it again, or lacks it"
+PROVE = "look into its manifest, or let a drill run it"
 ODD = (AttributeError, KeyError, TypeError, ValueError)  # a field of another shape than its kind has
 
 
@@ -61,12 +65,16 @@ def forecast(
     ladder: Sequence[str] = (),
     backup: BackupFacts | None = None,
 ) -> Forecast:
-    """Pure. ``ladder``: the runner's instance types; none when the target is no runner of ours."""
+    """Pure. ``ladder``: the runner's instance types; none when the target is no runner of ours. ``backup``: what it says
+    that it lacks, and where its images ran."""
     defined = _defined(objects)
     blocked = {item.identity for item in blocking(objects, target.before, existing)}
     told = tuple(_told(item, target, existing, defined, blocked) for item in objects)
-    findings = [*_lacking(objects, target), *_misfits(objects, ladder), *_memory(tuple(objects), ladder)]
-    findings += _never_had(backup, target, {one.detail for one in findings}) if backup else ()
+    lost = [one for one in backup.unresolved if not stands(target, one.who)] if backup else []
+    findings = [Finding("unresolved", one.object, one.said) for one in lost]
+    findings += [Finding("left out", path, LEFT_OUT) for path in (backup.left_out if backup else ())]
+    findings += _lacking(objects, target, {(one.object, one.who) for one in lost})
+    findings += [*_misfits(objects, ladder), *_unseen(objects, ladder, backup), *_memory(tuple(objects), ladder)]
     return Forecast(target=target.name, told=told, findings=tuple(dict.fromkeys(findings)))
 
 
@@ -95,7 +103,7 @@ def _unserved(obj: Object, target: Target, defined: dict[tuple[str, str], frozen
         return None
     versions = defined.get((group(obj), kind))
     if versions is None:
-        return f"nothing serves {version} {kind}: its CRD is neither there nor in the backup"
+        return unserved(target, version, kind)
     if version.rpartition("/")[2] in versions:
         return None
     return f"its CRD serves {', '.join(sorted(versions)) or 'no version'}, not {version}"
@@ -115,27 +123,16 @@ def _defined(objects: Sequence[PlannedObject]) -> dict[tuple[str, str], frozense
     return found
 
 
-def _lacking(objects: Sequence[PlannedObject], target: Target) -> Iterator[Finding]:
-    """References to what is neither restored nor there."""
+def _lacking(objects: Sequence[PlannedObject], target: Target, told: Collection[tuple[str, Identity]]) -> Iterator[Finding]:
+    """References to what is neither restored nor there, and not ``told`` already."""
     rows = {item.identity: item for item in objects}
     for item in objects:
         for who in _references(item):
             row = rows.get(who)
-            if (row is not None and row.object is not None) or stands(target, who):
+            if (row is not None and row.object is not None) or stands(target, who) or (str(item.identity), who) in told:
                 continue
             why = f"is not restored: {row.reason}" if row is not None else "is neither in the backup nor there"
             yield Finding("reference", str(item.identity), f"needs {who}, which {why}")
-
-
-def _never_had(backup: BackupFacts, target: Target, said: set[str]) -> Iterator[Finding]:
-    """What the backup's writer could not take, unless it stands at the target or a reference's finding says so already."""
-    for row in backup.unresolved:
-        who = row.lacking
-        if not stands(target, who) and not any(one.startswith(f"needs {who},") for one in said):
-            mend = "install it where this is restored, or mend it at the source and back up again"
-            yield Finding("reference", row.object, f"needs {who}, which was not backed up: {row.reason}; {mend}")
-    for path in backup.left_out:
-        yield Finding("state", path, "was not backed up: no archive can hold it (a socket or a device)")
 
 
 def _references(item: PlannedObject) -> list[Identity]:
@@ -172,6 +169,25 @@ def _wanted(spec: Object) -> dict[str, set[str]]:
         if named:
             found[f"runs image {item['image']}"] = named
     return found
+
+
+def _unseen(objects: Sequence[PlannedObject], ladder: Sequence[str], backup: BackupFacts | None) -> Iterator[Finding]:
+    """Images that nobody saw running on the runner's architecture: they may have it, and they may not."""
+    runs = {architecture(one) for one in ladder}
+    for ref in sorted(set(_images(objects))) if runs and backup else ():
+        seen = architectures(backup.platforms, ref) if backup else frozenset()
+        if lacks := ", ".join(sorted(runs - seen)):
+            where = f"was seen running on {', '.join(sorted(seen))} alone" if seen else "was not seen running anywhere"
+            yield Finding(PLATFORM, ref, f"{where}: whether it has {lacks}, which the runner is, is unknown; {PROVE}")
+
+
+def _images(objects: Sequence[PlannedObject]) -> Iterator[str]:
+    for item in objects:
+        try:
+            spec = pod_spec(item.released) if item.released is not None else None
+            yield from (str(one["image"]) for one in containers(spec or {}))
+        except ODD:
+            continue
 
 
 def _memory(objects: tuple[PlannedObject, ...], ladder: Sequence[str]) -> Iterator[Finding]:

@@ -16,9 +16,10 @@ from relight.model import Mode, canonical, encode
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.estimate import estimate
 from relight.recovery.forecast import Forecast, forecast
-from relight.recovery.images import pinned
+from relight.recovery.images import by_digest, pinned
 from relight.recovery.objects import ASSIGNED, containers, pod_spec
 from relight.recovery.order import WAVES
+from relight.recovery.platforms import Platforms
 from relight.recovery.prepare import PlannedObject, prepare
 from relight.recovery.room import require_disk
 from relight.recovery.standing import Existing
@@ -48,7 +49,7 @@ class PlanBundle:
     hash: str
     objects: tuple[PlannedObject, ...] = field(repr=False)
     forecast: Forecast
-    backup: BackupFacts
+    backup: BackupFacts = field(repr=False)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -73,19 +74,15 @@ def make_plan(inputs: PlanInputs) -> PlanBundle:
     objects = prepare(inputs.recipe)
     if inputs.disk_gib is not None:
         require_disk(objects, inputs.recipe.backup, inputs.disk_gib)
-    foreseen = forecast(objects, EMPTY, Existing(inputs.recipe.app.existing), inputs.ladder, inputs.recipe.backup)
+    backup = inputs.recipe.backup
+    foreseen = forecast(objects, EMPTY, Existing(inputs.recipe.app.existing), inputs.ladder, backup)
     told = zip(objects, foreseen.told, strict=True)
     rows = b"".join(canonical(item.row() | {"fate": one.fate, "because": one.because}) + b"\n" for item, one in told)
     files = {PLAN: canonical(_document(inputs, objects, foreseen)) + b"\n", OBJECTS: rows}
     listed = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in files.items()}
     manifest = canonical({"schema_version": SCHEMA_VERSION, "files": listed}) + b"\n"
-    return PlanBundle(
-        files=files | {MANIFEST: manifest},
-        hash=_digest(manifest),
-        objects=objects,
-        forecast=foreseen,
-        backup=inputs.recipe.backup,
-    )
+    files |= {MANIFEST: manifest}
+    return PlanBundle(files=files, hash=_digest(manifest), objects=objects, forecast=foreseen, backup=backup)
 
 
 def open_plan(files: Mapping[str, bytes], expected_hash: str) -> OpenedPlan:
@@ -126,7 +123,7 @@ def _document(inputs: PlanInputs, objects: tuple[PlannedObject, ...], foreseen: 
             "config": {name: sorted(values) for name, values in recipe.app.quarantine.config.items()},
             "allow_egress": list(recipe.app.quarantine.allow_egress),
         },
-        "images": _images(objects),
+        "images": _images(objects, recipe.backup.platforms),
         "volumes": _volumes(recipe, objects),
         "validators": encode(recipe.validators),
         "allow_partial": recipe.app.allow_partial,
@@ -148,14 +145,14 @@ def _backup(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _images(objects: tuple[PlannedObject, ...]) -> list[dict[str, Any]]:
+def _images(objects: tuple[PlannedObject, ...], seen: Platforms) -> list[dict[str, Any]]:
     found = []
     for item in objects:
         spec = pod_spec(item.released) if item.released is not None else None
         for container in containers(spec or {}):
             who, ref = item.identity, str(container.get("image", ""))
-            workload = f"{who.kind}/{who.name}"
-            found.append({"workload": workload, "container": container.get("name", ""), "ref": ref, "pinned": pinned(ref)})
+            row = {"workload": f"{who.kind}/{who.name}", "container": container.get("name", "")}
+            found.append(row | {"ref": ref, "pinned": pinned(ref), "platforms": list(seen.get(by_digest(ref), ()))})
     return sorted(found, key=lambda image: (image["workload"], image["container"]))
 
 

@@ -1,11 +1,14 @@
 """What objects of an app refer to by name at cluster scope: a table of kinds, and where their names stand."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from relight.recovery.cluster import Object, Objects
 from relight.recovery.objects import containers, pod_spec
 
 GroupKind = tuple[str, str]
+STORAGE_CLASS: GroupKind = ("storage.k8s.io", "StorageClass")
+INGRESS_CLASS: GroupKind = ("networking.k8s.io", "IngressClass")
 
 
 def _claims(obj: Object) -> Objects:
@@ -41,28 +44,55 @@ def _roles(obj: Object) -> Iterable[str | None]:
 
 
 REFERENCES: dict[GroupKind, Callable[[Object], Iterable[str | None]]] = {
-    ("networking.k8s.io", "IngressClass"): _ingresses,
+    INGRESS_CLASS: _ingresses,
     ("node.k8s.io", "RuntimeClass"): _runtimes,
     ("rbac.authorization.k8s.io", "ClusterRole"): _roles,
     ("scheduling.k8s.io", "PriorityClass"): _priorities,
     ("storage.k8s.io", "CSIDriver"): _drivers,
-    ("storage.k8s.io", "StorageClass"): _storage_classes,
+    STORAGE_CLASS: _storage_classes,
 }
 
-# Not kubernetes.io/ingress.class: it names a controller's class, which need not be an object.
-ANNOTATIONS: dict[str, GroupKind] = {
-    "cert-manager.io/cluster-issuer": ("cert-manager.io", "ClusterIssuer"),
-    "volume.beta.kubernetes.io/storage-class": ("storage.k8s.io", "StorageClass"),
-}
-REFERRED = frozenset({*REFERENCES, *ANNOTATIONS.values()})
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """``on``: the kinds whose controllers read the annotation. ``needed``: it means nothing where no such object is."""
+
+    annotation: str
+    on: frozenset[str]
+    names: GroupKind
+    needed: bool = True
+
+
+ENTRANCES = frozenset({"Ingress", "Gateway"})
+ANNOTATED = (
+    Annotated("volume.beta.kubernetes.io/storage-class", frozenset({"PersistentVolumeClaim"}), STORAGE_CLASS),
+    # Controllers match its text themselves: it works without an IngressClass, and goes before one.
+    Annotated("kubernetes.io/ingress.class", frozenset({"Ingress"}), INGRESS_CLASS, needed=False),
+    Annotated("cert-manager.io/cluster-issuer", ENTRANCES, ("cert-manager.io", "ClusterIssuer")),
+    Annotated("certmanager.k8s.io/cluster-issuer", ENTRANCES, ("certmanager.k8s.io", "ClusterIssuer")),
+)
+REFERRED = frozenset(REFERENCES) | {row.names for row in ANNOTATED}
 
 
 def referred(obj: Object) -> Iterator[tuple[GroupKind, str]]:
-    """Each (group and kind, name) that the object refers to at cluster scope, by its fields or by an annotation."""
+    """Each (group and kind, name) that the object needs at cluster scope: by its fields, and by its annotations."""
     for kind, names in REFERENCES.items():
         yield from ((kind, name) for name in names(obj) if name)
-    told = obj["metadata"].get("annotations") or {}
-    yield from ((kind, name) for key, kind in ANNOTATIONS.items() if isinstance(name := told.get(key), str) and name)
+    yield from _annotated(obj, needed=True)
+
+
+def mentioned(obj: Object) -> Iterator[tuple[GroupKind, str]]:
+    """The same of what the object uses where it is there, and can do without."""
+    yield from _annotated(obj, needed=False)
+
+
+def _annotated(obj: Object, *, needed: bool) -> Iterator[tuple[GroupKind, str]]:
+    made = (obj.get("spec") or {}).get("volumeClaimTemplates") if obj["kind"] == "StatefulSet" else None
+    for one in (obj, *({"kind": "PersistentVolumeClaim"} | claim for claim in made or [])):
+        marks = (one.get("metadata") or {}).get("annotations") or {}
+        for row in ANNOTATED:
+            if row.needed is needed and one["kind"] in row.on and (name := marks.get(row.annotation)):
+                yield row.names, name
 
 
 def needed(obj: Object) -> Iterator[tuple[str, str]]:

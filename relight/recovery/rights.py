@@ -9,7 +9,7 @@ from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
 from relight.recovery.collect import CRD, SEARCHED, kinds_inside
 from relight.recovery.custom import cluster_kinds
 from relight.recovery.quiesce import STOPS
-from relight.recovery.references import REFERENCES
+from relight.recovery.references import REFERRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,9 @@ def beyond(cluster: ClusterApi) -> list[Right]:
     """At cluster scope: what may belong to the app is looked through, what it may name is read, custom kinds included."""
     served = {(_group(kind), kind.kind): kind for kind in cluster.resources()}
     definitions = cluster.list(served[CRD].api_version, CRD[1]) if CRD in served else []
-    named = sorted(cluster_kinds(definitions) | REFERENCES.keys())
+    named = sorted(cluster_kinds(definitions) | REFERRED)
     return [
+        Right(verb="get", group="", resource="nodes"),  # whose platforms its images ran on
         *(Right(verb="list", group=key[0], resource=served[key].plural) for key in SEARCHED if key in served),
         *(Right(verb="get", group=key[0], resource=served[key].plural) for key in named if key in served),
     ]

@@ -48,8 +48,8 @@ GroupVersionKind = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """``served``: api version and kind. ``before``: what stands there of the plan's kinds. ``named``: what else objects may
-    refer to at cluster scope."""
+    """``served``: api version and kind, of the plan's own kinds at least. ``before``: what stands there of the plan's kinds.
+    ``named``: what else objects may refer to at cluster scope."""
 
     name: str
     served: frozenset[GroupVersionKind]
@@ -75,14 +75,15 @@ def inspect(
         before = survey(cluster, objects, pool, lambda call: call(), Existing.KEEP)
         answers = pool.map(lambda one: _serves(cluster, *one), kinds)
         served = frozenset(kind for kind, there in zip(kinds, answers, strict=True) if there)
-        versions = {(one.api_version.rpartition("/")[0], one.kind): one.api_version for one in cluster.resources()}
+        listed = [(one.api_version, one.kind) for one in cluster.resources()]
+        versions = {(version.rpartition("/")[0], kind): version for version, kind in listed}
         named = {
             (group, kind, obj["metadata"]["name"])
             for group, kind in referred
             if (version := versions.get((group, kind)))
             for obj in cluster.list(version, kind, brief=True)
         }
-    return Target(name=name, served=served, before=before, named=frozenset(named))
+    return Target(name=name, served=served | frozenset(listed), before=before, named=frozenset(named))
 
 
 def _serves(cluster: ClusterApi, version: str, kind: str) -> bool:
@@ -91,6 +92,17 @@ def _serves(cluster: ClusterApi, version: str, kind: str) -> bool:
     except ClusterNotReady:
         return False
     return True
+
+
+def unserved(target: Target, version: str, kind: str) -> str:
+    """Why a version of a kind is not served, as far as the target itself tells."""
+    group = version.rpartition("/")[0]
+    others = sorted(other for other, name in target.served if name == kind and other.rpartition("/")[0] == group)
+    if others:
+        return f"the target serves {kind} as {', '.join(others)}, not as {version}: convert it and back up again"
+    if any(other.rpartition("/")[0] == group for other, _ in target.served):
+        return f"the target serves {version} without a kind {kind}: it was removed there, or is of another release"
+    return f"nothing serves {version} {kind}: its CRD is neither there nor in the backup"
 
 
 def stands(target: Target, who: Identity) -> bool:

@@ -114,7 +114,7 @@ def test_what_the_cluster_did_not_give_is_in_the_metadata_and_told(store: S3, ca
     written = write_backup(store, URI, replace(source({}), unresolved=(row,)))
     assert json.loads(store.get(f"{URI}/metadata.json"))["unresolved"] == [row]
     page_of(Console(width=200), URI, written, 1.0)
-    told = "not in it: ClusterIssuer.cert-manager.io mine, which Ingress shop/web names: is not in the cluster"
+    told = "not in it: Ingress shop/web needs ClusterIssuer.cert-manager.io mine, which is not in the backup"
     assert told in capsys.readouterr().out
 
 

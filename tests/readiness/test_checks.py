@@ -36,7 +36,7 @@ SOME = frozenset({("t4g.large", "b")})
 MEMORY = tuple(Foreseen("memory", kind, "has 8192 MiB; the pods ask for 9000 MiB") for kind in LADDER)
 ELSEWHERE = Image(ref="docker.io/nginx@sha256:1", there=None, why="registry docker.io is not asked")
 K3S, B1 = Pinned(name="k3s", uri="s3://a/k", sha256="c" * 64, found=None), GOOD.backup
-P1, AMD64 = GOOD.planned, frozenset({"amd64"})
+P1, AMD64, ARM64 = GOOD.planned, frozenset({"amd64"}), frozenset({"arm64"})
 BAD, ODD, DARK = State.FAILED, State.WARNING, State.COULD_NOT_VERIFY
 Row = tuple[str, dict[str, Any], State, str, str]
 ROWS: tuple[Row, ...] = (
@@ -98,6 +98,8 @@ ROWS: tuple[Row, ...] = (
         "is for amd64; the runner is arm64",
     ),
     ("images", {"images": (ELSEWHERE,)}, DARK, "validate", "registry docker.io is not asked"),
+    ("images", {"images": (replace(ELSEWHERE, seen=ARM64),)}, DARK, "validate", "ran on arm64"),
+    ("images", {"images": (Image(ref=REF, there=True, seen=AMD64),)}, DARK, "validate", "ran on amd64; the runner is arm64"),
     ("images", {"images": (Image(ref=REF, there=True, why="no architecture"),)}, DARK, "validate", "no architecture"),
     ("lease", {"lease": Held(run_id="r1", mode="drill", held=True)}, BAD, "plan", "run r1 (drill) holds a runner"),
     ("lease", {"lease": Held(run_id="r1", mode="drill")}, ODD, "plan", "under way"),

@@ -90,6 +90,7 @@ def backup(**fields: Any) -> BackupFacts:
             for kind in ("Deployment/web", "CronJob/nightly")
         ],
         "volumes": [{"namespace": "shop", "claim": "ledger", "bytes": 900, "files": 3}],
+        "platforms": {IMAGE: ["linux/arm64"]},
     }
     return BackupFacts.of("s3://backups/shop/backups/2026-11-23", "d" * 64, document | fields)
 

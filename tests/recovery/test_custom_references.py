@@ -71,36 +71,12 @@ def test_what_only_looks_like_a_reference_takes_nothing_along(spec: Object) -> N
 def test_a_reference_to_a_group_that_the_cluster_does_not_serve_is_listed(told: Object) -> None:
     lacking = collect(primary(wish(issuerRef={"kind": "Oracle", "name": "mine", **told})), "shop").unresolved
     (one,) = lacking
-    assert one["needs"] == "Oracle.absent.example.com mine" and one["reason"]
+    assert one.needs == "Oracle.absent.example.com mine" and one.reason
 
 
 def test_a_kind_that_its_served_group_no_longer_has_is_listed() -> None:
     (one,) = collect(primary(wish(issuerRef={"kind": "OldIssuer", "group": GROUP, "name": "mine"})), "shop").unresolved
-    assert (one["needs"], one["reason"]) == (f"OldIssuer.{GROUP} mine", "the cluster serves no such kind")
-
-
-@pytest.mark.parametrize(
-    ("annotation", "version", "kind"),
-    [
-        ("cert-manager.io/cluster-issuer", "cert-manager.io/v1", "ClusterIssuer"),
-        ("volume.beta.kubernetes.io/storage-class", "storage.k8s.io/v1", "StorageClass"),
-    ],
-)
-def test_what_an_annotation_names_exactly_comes_along_or_is_listed(annotation: str, version: str, kind: str) -> None:
-    cluster = primary(obj("v1", "ConfigMap", "web") | {"metadata": shop("web", annotation, "mine")})
-    (one,) = collect(cluster, "shop").unresolved
-    assert one["needs"] == f"{kind}.{version.split('/')[0]} mine"
-    if version.startswith("cert-manager"):
-        cluster.put(crd(kind, group="cert-manager.io"))
-    for name in ("mine", "other"):
-        cluster.put(obj(version, kind, name, None, **({"provisioner": "x"} if kind == "StorageClass" else {"spec": {}})))
-    collected = collect(cluster, "shop")
-    assert collected.unresolved == ()
-    assert [one["metadata"]["name"] for one in collected.objects if one["kind"] == kind and "names" not in one] == ["mine"]
-
-
-def shop(name: str, annotation: str, value: str) -> Object:
-    return {"name": name, "namespace": "shop", "annotations": {annotation: value}}
+    assert (one.needs, one.reason) == (f"OldIssuer.{GROUP} mine", "the cluster serves no such kind")
 
 
 def test_a_subject_of_a_served_group_that_is_no_object_is_not_listed() -> None:
@@ -123,7 +99,7 @@ def test_a_kind_that_two_groups_have_is_taken_from_the_group_of_the_object_that_
 def test_what_is_named_and_is_not_there_or_cannot_be_read_is_listed_with_the_reason() -> None:
     cluster = primary(wish(a={"kind": "ClusterIssuer", "name": "gone"}, b={"kind": "ClusterIssuer", "name": "mine"}))
     cluster.failures["mine"].append(ClusterRefused("clusterissuers is forbidden"))
-    said = {row["needs"]: (row["object"], row["reason"]) for row in collect(cluster, "shop").unresolved}
+    said = {row.needs: (row.object, row.reason) for row in collect(cluster, "shop").unresolved}
     who = f"Wish.{GROUP} shop/one"
     assert said[f"ClusterIssuer.{GROUP} gone"] == (who, "is not in the cluster")
     assert said[f"ClusterIssuer.{GROUP} mine"][0] == who and "is forbidden" in said[f"ClusterIssuer.{GROUP} mine"][1]
@@ -153,4 +129,4 @@ def test_what_is_reached_from_the_app_is_collected_or_listed_and_nothing_else(
     collected = collect(cluster, "shop")
     taken = [item["metadata"]["name"] for item in collected.objects if item["kind"] == "Link"]
     assert sorted(taken) == sorted(reached & graph.keys())
-    assert {row["needs"].split()[-1] for row in collected.unresolved} == reached - graph.keys()
+    assert {row.needs.split()[-1] for row in collected.unresolved} == reached - graph.keys()

@@ -58,6 +58,19 @@ def test_a_custom_resource_without_its_definition_will_fail_and_says_what_is_mis
     assert told(plan(recipe([*shop(), widget, CRD])), "one") == ("created", "")
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "says"),
+    [
+        ("policy/v1", "PodSecurityPolicy", "the target serves policy/v1 without a kind PodSecurityPolicy"),
+        ("autoscaling/v3", "HorizontalPodAutoscaler", "as autoscaling/v1, autoscaling/v2, not as autoscaling/v3"),
+        ("v1", "Toaster", "the target serves v1 without a kind Toaster: it was removed there, or is of another release"),
+    ],
+)
+def test_a_kind_that_a_served_group_does_not_have_will_fail_and_says_so(version: str, kind: str, says: str) -> None:
+    fate, because = told(plan(recipe([*shop(), obj(version, kind, "old", spec={})])), "old")
+    assert fate == "failed" and says in because
+
+
 def test_a_version_that_its_definition_does_not_serve_will_fail() -> None:
     old = obj("example.com/v1alpha1", "Widget", "one", spec={})
     assert told(plan(recipe([*shop(), CRD, old])), "one") == ("failed", "its CRD serves v1, not example.com/v1alpha1")
@@ -149,15 +162,15 @@ def test_what_the_backup_could_not_take_is_told_with_what_to_do(nested: bool) ->
     said = {"unresolved": [ISSUER], "left_out": ["volumes/shop/ledger/app.sock"]}
     made_of = recipe([*shop(), secret("tls")], backup=backup(**({"extra": said} if nested else said)))
     lacking, left_out = (str(one) for one in plan(made_of).forecast.findings)
-    assert f"{ISSUER['object']} needs {ISSUER['needs']}, which was not backed up: {ISSUER['reason']}" in lacking
-    assert "install it where this is restored" in lacking
-    assert "app.sock was not backed up" in left_out
+    assert f"{ISSUER['object']} needs {ISSUER['needs']}, which is not in the backup ({ISSUER['reason']})" in lacking
+    assert "let the backup get it" in lacking
+    assert "app.sock is not in the backup" in left_out
 
 
 def test_what_stands_where_it_is_restored_is_not_lacking() -> None:
     bundle = plan(recipe([*shop(), secret("tls")], backup=backup(unresolved=[ISSUER])))
     cluster = FakeCluster()
-    kinds = {(bundle.backup.unresolved[0].lacking.group, bundle.backup.unresolved[0].lacking.kind)}
+    kinds = {(bundle.backup.unresolved[0].who.group, bundle.backup.unresolved[0].who.kind)}
     found = [forecast(bundle.objects, inspect(cluster, "theirs", bundle.objects, kinds), Existing.UPDATE, (), bundle.backup)]
     definition = {"group": "cert-manager.io", "names": {"kind": "ClusterIssuer"}, "scope": "Cluster"}
     cluster.put(

@@ -75,6 +75,17 @@ def test_every_listable_kind_is_known_in_its_preferred_version(api: Api, cluster
     assert not [kind for _, kind, _ in found if kind == "Binding"]
 
 
+def test_a_kind_that_only_another_version_of_its_group_has_is_not_passed_over(api: Api, cluster: Cluster) -> None:
+    versions = [{"groupVersion": f"gateway.example.com/{name}"} for name in ("v1", "v1beta1")]
+    groups = [{"name": "gateway.example.com", "preferredVersion": versions[0], "versions": versions}]
+    api.answers["/apis"] = (200, {"groups": groups})
+    for version, kinds in (("v1", ["Gateway"]), ("v1beta1", ["Gateway", "ReferenceGrant"])):
+        listed = [{"name": kind.lower(), "kind": kind, "namespaced": True, "verbs": ["list"]} for kind in kinds]
+        api.answers[f"/apis/gateway.example.com/{version}"] = (200, {"resources": listed})
+    found = [(kind.api_version, kind.kind) for kind in cluster.resources() if kind.api_version != "v1"]
+    assert found == [("gateway.example.com/v1", "Gateway"), ("gateway.example.com/v1beta1", "ReferenceGrant")]
+
+
 def test_a_kind_that_appears_later_is_found(api: Api, cluster: Cluster) -> None:
     with pytest.raises(ClusterNotReady, match=r"example\.com/v1 Widget"):
         cluster.get("example.com/v1", "Widget", "shop", "one")
