@@ -91,6 +91,14 @@ def of_app(app: App) -> Iterator[Row]:
         missing=MISSING.IGNORE,
     )
 
+    yield Row(
+        name=f"{app.name}-unproven",
+        metric=_probed(app, "ArmedUnproven", "Maximum", HOUR),
+        says=f"{app.name} is armed, and no drill has passed on its present configuration: relight drill, or relight disarm",
+        over=0,
+        missing=MISSING.IGNORE,
+    )
+
 
 def _probed(app: App, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
     dimensions = {"app": app.name}  # exactly what the probe emits, or no data point ever matches

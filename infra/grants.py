@@ -137,6 +137,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         OPEN,
         Grant("dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem", "the table", "entries and marks of the catalog"),
         Grant("dynamodb:DeleteItem", "the table", "a mark that names no backup any more"),
+        Grant("events:DescribeRule", "the alarms' rules", "whether an app is armed that no drill has proven"),
     ),
     "probe": (APP, LIST, *FRESHNESS),
     "arrive": (

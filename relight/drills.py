@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from relight.config import App, Drill
-from relight.model import Mode, PassedDrill, Phase, Run, canonical, encode, moment, timestamp
+from relight.model import Arming, Mode, PassedDrill, Phase, Run, canonical, encode, moment, timestamp
 
 GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
 # When to rehearse, what to keep and who decides change no recovery.
@@ -30,6 +30,14 @@ def unproven(app: App, passed: PassedDrill | None) -> str | None:
     if passed.version != version(app):
         return f"its configuration changed since the last drill that passed ({passed.run_id}, {passed.began_at})"
     return None
+
+
+def risk(arming: Arming | None, why: str) -> str:
+    """Of an armed app: how it came to be so, and ``why`` it is unproven."""
+    if arming is None:
+        return f"armed, and not by relight arm: {why}"
+    how = "after a drill had passed" if arming.proven else "by its name, unproven"
+    return f"armed {how}, by {arming.by} at {arming.at}: {why}"
 
 
 def overdue(drill: Drill, passed: PassedDrill | None, at: datetime) -> str | None:

@@ -459,6 +459,15 @@ class PassedDrill:
     version: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arming:
+    """Who armed an app, and when. ``proven``: a drill had passed on its configuration as it was then."""
+
+    by: str
+    at: str
+    proven: bool
+
+
 class MarkName(StrEnum):
     LAST_VALID = "last-valid"
     LAST_PROVEN = "last-proven"

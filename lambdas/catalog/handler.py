@@ -7,22 +7,22 @@ did not reach, and notices what was removed.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from aws_lambda_powertools import Logger
 
+from lambdas.catalog.rehearsals import Rehearsals
 from relight.adapters import parameters
 from relight.adapters.catalog import Catalog
 from relight.adapters.metrics import emit
 from relight.adapters.s3 import S3, join
+from relight.adapters.watchers import starts_incidents
 from relight.backup import metadata
 from relight.backup.audit import audit
 from relight.backup.catalog import BackupSummary, list_backups
 from relight.backup.marks import settle
 from relight.config import App
-from relight.drills import overdue
 from relight.errors import RequestInvalid
 from relight.model import Audit, BackupState, CatalogEntry, Mark, MarkName, encode, now
 from relight.settings import function_settings
@@ -40,7 +40,14 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     settings = function_settings()
     catalog = Catalog(settings.table)
-    return {app.name: encode(Round(app, S3(), catalog, lambda: time.monotonic() < until).go()) for app in apps(event)}
+    return {app.name: encode(go(app, settings.name, catalog, lambda: time.monotonic() < until)) for app in apps(event)}
+
+
+def go(app: App, deployment: str, catalog: Catalog, patient: Callable[[], bool]) -> dict[MarkName, Mark | None]:
+    """A round, and then what a person should hear of the app's drills."""
+    marks = Round(app, S3(), catalog, patient).go()
+    Rehearsals(app, catalog, lambda: starts_incidents(deployment, app.name)).tell()
+    return marks
 
 
 def apps(event: dict[str, Any]) -> Iterator[App]:
@@ -69,7 +76,6 @@ class Round:
     store: S3
     catalog: Catalog
     patient: Callable[[], bool]
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def go(self) -> dict[MarkName, Mark | None]:
         known = {entry.backup_id: entry for entry in self.catalog.entries(self.app.name)}
@@ -78,7 +84,6 @@ class Round:
             self._gone(known[gone])
         entries = [entry for found in there if (entry := self._entry(found, known.get(found.backup_id)))]
         self._tell(entries)
-        self._rehearsed()
         return settle(self.catalog, self.app.name)
 
     def _entry(self, found: BackupSummary, known: CatalogEntry | None) -> CatalogEntry | None:
@@ -104,13 +109,6 @@ class Round:
         if entry.audit.state != BackupState.GONE:
             gone = Audit(state=BackupState.GONE, reason="its metadata.json is not there any more")
             self.catalog.note_audit(replace(entry, audit=gone, checked_at=now()))
-
-    def _rehearsed(self) -> None:
-        """Told from outside the workflow: a drill that never began, hung or failed tells nothing by itself."""
-        why = overdue(self.app.drill, self.catalog.drill(self.app.name), self.clock())
-        emit("DrillOverdue", int(why is not None), app=self.app.name)
-        if why:
-            log.warning("drill overdue", extra={"app": self.app.name, "reason": why})
 
     def _tell(self, newest_first: list[CatalogEntry]) -> None:
         """Whether the newest backup is bad: what an incident would take first."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from relight.adapters.catalog import Catalog
 from relight.adapters.s3 import S3, join
 from relight.backup.catalog import Selection, select
 from relight.backup.metadata import NAME
@@ -23,12 +24,13 @@ class Material:
     app: App
     store: S3
     ladder: tuple[str, ...]
+    catalog: Catalog
 
     @cached_property
     def _chosen(self) -> Selection | RelightError:
         """Read once. What breaks the backup is an answer too; an error besides is raised again each time."""
         try:
-            return select(self.store, self.app.storage)
+            return select(self.store, self.app.storage, known=self.catalog.entries(self.app.name))
         except BROKEN as error:
             return error
 

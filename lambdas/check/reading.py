@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 
 from lambdas.check.material import Material
 from relight.adapters import capacity, registry, rights, watchers
+from relight.adapters.buckets import tells_eventbridge
 from relight.adapters.catalog import Catalog
 from relight.adapters.s3 import S3
 from relight.adapters.table import Table
@@ -50,7 +51,7 @@ class Reading:
         with ThreadPoolExecutor(THREADS, "check") as pool:
             pending = {name: pool.submit(attempt, read) for name, read in reads.items()}
             found = {name: one.result() for name, one in pending.items()}
-        material = Material(self.app, self.store, self.settings.instance_types)
+        material = Material(self.app, self.store, self.settings.instance_types, Catalog(self.settings.table))
         backup = attempt(material.backup)
         planned = attempt(material.planned)
         images = attempt(lambda: self.images(material))
@@ -122,7 +123,8 @@ class Reading:
 
     # ------------------------------------------------------------ who watches and who hears
     def triggers(self) -> tuple[Trigger, ...]:
-        return tuple(Trigger(name=one.name, armed=one.armed) for one in watchers.armed(self.settings.name, self.app.name))
+        found = watchers.armed(self.settings.name, self.app.name)
+        return tuple(Trigger(name=one.name, armed=one.armed, arming=one.arming) for one in found)
 
     def subscribers(self) -> Subscribers:
         confirmed, pending = watchers.subscriptions(self.settings.topic)
@@ -131,11 +133,14 @@ class Reading:
     def dead_letters(self) -> int:
         return watchers.waiting(f"{self.settings.name}-dead-letters")
 
+    def bucket_events(self) -> bool:
+        return tells_eventbridge(self.store, self.app.storage)
+
     def skew(self) -> float:
         return watchers.skew(self.settings.evidence_bucket)
 
 
 READ = (
     *("rights", "quota", "offered", "disk_gib", "pinned", "lease", "drills"),
-    *("triggers", "subscribers", "dead_letters", "skew"),
+    *("triggers", "subscribers", "dead_letters", "bucket_events", "skew"),
 )

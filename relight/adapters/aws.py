@@ -33,6 +33,8 @@ CONFIG = Config(
 )
 ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
 STALLED = Config(read_timeout=20)  # a stalled read is taken up on another connection: a recovery waits for it
+PATIENT = Config(read_timeout=200)  # longer than any function that a person asks may take, and waits for
+SERVICES = {"s3": STALLED, "lambda": PATIENT}
 _making = Lock()
 
 
@@ -49,7 +51,7 @@ def client(service: str, once: bool = False, region: str = "") -> Any:
     Raises NotPermitted where no region or profile is set.
     """
     with translated(f"set up {service}"), _making:  # a session is not thread-safe
-        config = CONFIG.merge(STALLED) if service == "s3" else CONFIG
+        config = CONFIG.merge(SERVICES.get(service, Config()))
         return session().create_client(service, region_name=region or None, config=config.merge(ONCE) if once else config)
 
 

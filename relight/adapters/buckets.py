@@ -41,6 +41,13 @@ def bucket_facts(store: S3, uri: str) -> BucketFacts:
     )
 
 
+def tells_eventbridge(store: S3, uri: str) -> bool:
+    """Whether the bucket that ``uri`` lies in sends its events to EventBridge. Raises AccessDenied, and what S3 raises."""
+    bucket, _ = split(uri)
+    with translated(f"ask where bucket {bucket} sends its events"):
+        return "EventBridgeConfiguration" in store.client.get_bucket_notification_configuration(Bucket=bucket)
+
+
 def _lock_of(store: S3, bucket: str) -> dict[str, Any]:
     with translated(f"ask for the Object Lock of bucket {bucket}"):
         try:

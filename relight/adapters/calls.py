@@ -7,8 +7,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from relight.adapters.aws import client, translate, translated
 
-# EC2 says "no capacity" with status 500, which the SDK would retry on every rung; the ladder knows better.
-ONCE = {("ec2", "run_instances")}
+# EC2 says "no capacity" with status 500, which the SDK would retry on every rung; the ladder knows better. A function
+# that was not heard in time is still at work: asking again would start it again.
+ONCE = {("ec2", "run_instances"), ("lambda", "invoke")}
 
 
 class Refused(Exception):

@@ -1,20 +1,27 @@
 """What may start runs by itself: an app's rule and its schedules. Switching twice changes nothing."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from relight.adapters.calls import Refused, call
 from relight.adapters.signals import AlarmState, alarm
 from relight.errors import DeploymentNotFound, ServiceUnavailable
+from relight.model import Arming
 
 DEPLOY = "deploy the configuration that names this app (docs/deploy.md)"
 MISSING = {"ResourceNotFoundException"}
+BY, AT, PROVEN = "relight:armed-by", "relight:armed-at", "relight:armed-proven"  # tags of the alarm's rule
+NO_TAG = re.compile(r"[^\w .:/=+@-]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """``kind``: rule or schedule; ``trigger``: alarm, watch or drill. ``when`` and ``zone``: of a schedule, as deployed."""
+    """``kind``: rule or schedule; ``trigger``: alarm, watch or drill. ``when`` and ``zone``: of a schedule, as deployed.
+
+    ``arming``: of an alarm's rule that is armed; None where nobody said who did it.
+    """
 
     kind: str
     trigger: str
@@ -22,6 +29,7 @@ class Trigger:
     armed: bool
     when: str = ""
     zone: str = ""
+    arming: Arming | None = None
 
 
 def triggers(deployment: str, app: str) -> tuple[Trigger, ...]:
@@ -29,10 +37,15 @@ def triggers(deployment: str, app: str) -> tuple[Trigger, ...]:
     return tuple(_trigger(trigger, found) for trigger, found in _found(deployment, app).items())
 
 
-def switch(deployment: str, app: str, armed: bool) -> tuple[Trigger, ...]:
-    """Arms or disarms all triggers of the app. Raises DeploymentNotFound for an app that is not deployed."""
+def switch(deployment: str, app: str, arming: Arming | None) -> tuple[Trigger, ...]:
+    """Arms all triggers of the app, and notes whose doing it is; None disarms them.
+
+    Raises DeploymentNotFound for an app that is not deployed.
+    """
+    armed = arming is not None
     state = "ENABLED" if armed else "DISABLED"
     found = _found(deployment, app)
+    _note(found["alarm"]["Arn"], arming)
     for trigger, one in found.items():
         if one["State"] == state:
             continue
@@ -41,6 +54,24 @@ def switch(deployment: str, app: str, armed: bool) -> tuple[Trigger, ...]:
         else:
             call("scheduler", "update_schedule", **{key: one[key] for key in SCHEDULE if one.get(key)}, State=state)
     return tuple(_trigger(trigger, {**one, "State": state}) for trigger, one in found.items())
+
+
+def arming_of(rule: dict[str, Any]) -> Arming | None:
+    """What ``switch`` noted at a rule, as ``describe_rule`` answers it."""
+    if rule["State"] != "ENABLED":
+        return None
+    rows = call("events", "list_tags_for_resource", ResourceARN=rule["Arn"])["Tags"]
+    tags = {row["Key"]: row["Value"] for row in rows}
+    return Arming(by=tags[BY], at=tags[AT], proven=tags[PROVEN] == "true") if {BY, AT, PROVEN} <= tags.keys() else None
+
+
+def _note(rule: str, arming: Arming | None) -> None:
+    """Before the switch: an armed app whose arming nobody knows would be the worse half."""
+    if arming is None:
+        call("events", "untag_resource", ResourceARN=rule, TagKeys=[BY, AT, PROVEN])
+        return
+    values = {BY: NO_TAG.sub("_", arming.by)[:256], AT: arming.at, PROVEN: str(arming.proven).lower()}
+    call("events", "tag_resource", ResourceARN=rule, Tags=[{"Key": key, "Value": value} for key, value in values.items()])
 
 
 def _found(deployment: str, app: str) -> dict[str, dict[str, Any]]:
@@ -59,7 +90,8 @@ def _trigger(trigger: str, found: dict[str, Any]) -> Trigger:
     when = found.get("ScheduleExpression") or ""
     known = {"name": found["Name"], "armed": found["State"] == "ENABLED", "when": when}
     zone = (found.get("ScheduleExpressionTimezone") or "UTC") if when else ""
-    return Trigger(kind="schedule" if when else "rule", trigger=trigger, zone=zone, **known)
+    arming = arming_of(found) if trigger == "alarm" else None
+    return Trigger(kind="schedule" if when else "rule", trigger=trigger, zone=zone, arming=arming, **known)
 
 
 # update_schedule replaces the whole schedule, so what it had is given again.

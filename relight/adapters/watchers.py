@@ -6,6 +6,8 @@ from email.utils import parsedate_to_datetime
 
 from relight.adapters.aws import client, translated
 from relight.adapters.calls import Refused, call, pages
+from relight.adapters.triggers import arming_of
+from relight.model import Arming
 
 CONFIRMED = "arn:"  # a subscription's ARN; the others say that they wait, or were deleted
 LEFT = "Deleted"
@@ -13,24 +15,31 @@ LEFT = "Deleted"
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """``armed``: None where there is no such trigger."""
+    """``armed``: None where there is no such trigger. ``arming``: of an armed alarm's rule, where it is known."""
 
     name: str
     armed: bool | None
+    arming: Arming | None = None
 
 
 def armed(deployment: str, app: str) -> tuple[Armed, ...]:
     """The app's alarm rule and its drill schedule."""
     rule, schedule = f"{deployment}-{app}-alarm", f"{deployment}-{app}-drill"
     asked = (("events", "describe_rule", rule), ("scheduler", "get_schedule", schedule))
-    return tuple(Armed(name, _armed(service, operation, name)) for service, operation, name in asked)
+    return tuple(_armed(service, operation, name) for service, operation, name in asked)
 
 
-def _armed(service: str, operation: str, name: str) -> bool | None:
+def starts_incidents(deployment: str, app: str) -> bool:
+    """Whether the app's alarm would start a recovery."""
+    return bool(_armed("events", "describe_rule", f"{deployment}-{app}-alarm").armed)
+
+
+def _armed(service: str, operation: str, name: str) -> Armed:
     try:
-        return str(call(service, operation, {"ResourceNotFoundException"}, Name=name)["State"]) == "ENABLED"
+        found = call(service, operation, {"ResourceNotFoundException"}, Name=name)
     except Refused:
-        return None
+        return Armed(name, None)
+    return Armed(name, found["State"] == "ENABLED", arming_of(found) if service == "events" else None)
 
 
 def subscriptions(topic: str) -> tuple[int, int]:

@@ -4,15 +4,17 @@ import importlib.metadata
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from relight.adapters.aws import client, translated
+from rich.markup import escape
+
+from relight.adapters import identity
 from relight.adapters.buckets import BucketFacts, bucket_facts
 from relight.adapters.s3 import S3
 from relight.backup.catalog import list_backups
 from relight.backup.keeping import keeping_of
 from relight.backup.recipients import needed
-from relight.cli import exits
+from relight.cli import exits, watching
+from relight.cli.findings import Finding, refused
 from relight.cli.output import table, toned
 from relight.cli.session import STATE, Session
 from relight.config import Encryption
@@ -22,16 +24,6 @@ PYTHON = (3, 11)
 SHOWN = 5  # backups in a line
 NO_BACKUP = (ObjectNotFound, BucketUnlockable)  # under these no backup can be made at all
 PACKAGES = {"boto3": "every command", "kubernetes": "relight backup", "ministack": "relight demo and --local"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """``state``: ok, missing (something works less well without it) or failed (something does not work)."""
-
-    check: str
-    state: str
-    detail: str
-    fix: str = ""
 
 
 def doctor(session: Session) -> int:
@@ -46,7 +38,10 @@ def doctor(session: Session) -> int:
     bad = [finding for finding in found if finding.state == "failed"]
 
     def render(page) -> None:  # type: ignore[no-untyped-def]
-        rows = [(f.check, toned(f.state), f.detail + (f"\n[bold]fix:[/] {f.fix}" if f.fix else "")) for f in found]
+        rows = [
+            (f.check, toned(f.state), escape(f.detail) + (f"\n[bold]fix:[/] {escape(f.fix)}" if f.fix else ""))
+            for f in found
+        ]
         page.print(table(("check", "state", ""), rows))
         page.print()
         page.print("all is well" if not bad else f"{len(bad)} check(s) failed: fix the first and run relight doctor again")
@@ -110,8 +105,7 @@ def deployment(session: Session) -> Iterator[Finding]:
         try:
             yield Finding(check=name, state="ok", detail=step())
         except RelightError as error:
-            what, _, fix = str(error).rpartition("; ")
-            yield Finding(check=name, state="failed", detail=f"{error.code} {what}", fix=fix)
+            yield refused(name, error, state="failed")
             return
 
 
@@ -128,9 +122,7 @@ def storage(session: Session) -> Iterator[Finding]:
             keeping_of(store, app)
             yield found
         except RelightError as error:
-            what, _, fix = str(error).rpartition("; ")
-            state = "failed" if isinstance(error, NO_BACKUP) else "missing"
-            yield Finding(check=check, state=state, detail=f"{error.code} {what}", fix=fix)
+            yield refused(check, error, state="failed" if isinstance(error, NO_BACKUP) else "missing")
 
 
 def kept(check: str, bucket: BucketFacts) -> Finding:
@@ -152,8 +144,7 @@ def former_keys(session: Session) -> Iterator[Finding]:
         try:
             used = {one.backup_id: one.kms_keys for one in list_backups(store, app.storage) if one.kms_keys}
         except RelightError as error:
-            what, _, fix = str(error).rpartition("; ")
-            yield Finding(check=check, state="missing", detail=f"{error.code} {what}", fix=fix)
+            yield refused(check, error)
             continue
         yield from needs(check, about, needed(used, about.kms_keys)) if about else ()
 
@@ -171,8 +162,7 @@ def needs(check: str, about: Encryption, gone: dict[str, list[str]]) -> Iterator
 
 def caller(session: Session) -> str:
     session.connect()
-    with translated("ask who is calling"):
-        return str(client("sts").get_caller_identity()["Arn"])
+    return identity.caller()
 
 
 def listed(session: Session) -> list[dict[str, object]]:
@@ -193,4 +183,7 @@ def writable(session: Session) -> Iterator[Finding]:
         yield Finding(check="state directory", state="failed", detail=f"{STATE}: {error.strerror}", fix=fix)
 
 
-CHECKS = (python, packages, isolation, loopback, writable, configuration, deployment, storage, former_keys)
+CHECKS = (
+    *(python, packages, isolation, loopback, writable, configuration),
+    *(deployment, watching.armed, storage, watching.bucket_events, former_keys),
+)

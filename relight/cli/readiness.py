@@ -38,6 +38,10 @@ def check(session: Session, app: AppOption = None, last: LastOption = False) -> 
     chosen = session.app(app).name
     session.connect()
     name = session.config.name
+    if not last:
+        session.output.says(
+            f"checking what a recovery of {escape(chosen)} would need now: seconds mostly, three minutes at most"
+        )
     found = decode(session.console.readiness(chosen) if last else ask(name, "check", {"app": chosen}), Readiness)
     session.output.show(found, lambda page: render(page, found))
     return STATUS.get(found.state, exits.DONE)

@@ -7,13 +7,15 @@ from typing import Any
 from rich.console import Console as Page
 from rich.markup import escape
 
+from relight.adapters.identity import caller
 from relight.adapters.triggers import Trigger, alarm_state, switch
 from relight.adapters.triggers import triggers as deployed
 from relight.cli.output import table, toned
 from relight.cli.session import AppOption, Session
 from relight.cron import next_due
+from relight.drills import risk
 from relight.errors import DrillNotPassed
-from relight.model import encode, timestamp
+from relight.model import Arming, encode, now, timestamp
 
 DOES = {
     "alarm": "starts a recovery when the app's alarm fires",
@@ -44,7 +46,7 @@ def arm(session: Session, app: AppOption = None) -> None:
     if why and app is None:
         fix = f"rehearse it: relight drill; or arm it by its name, unproven: relight arm --app {chosen}"
         raise DrillNotPassed(f"app {chosen}", f"{why}, so nobody knows what an alarm would start", fix)
-    switched(session, app, True)
+    switched(session, app, Arming(by=caller(), at=now(), proven=why is None))
     if why:
         session.output.says(f"it is armed unproven: {escape(why)}; rehearse it soon: relight drill")
 
@@ -56,13 +58,13 @@ def disarm(session: Session, app: AppOption = None) -> None:
     Examples:
       relight disarm --app shop
     """
-    switched(session, app, False)
+    switched(session, app, None)
 
 
-def switched(session: Session, app: str | None, armed: bool) -> None:
-    chosen = session.app(app).name
+def switched(session: Session, app: str | None, arming: Arming | None) -> None:
+    chosen, armed = session.app(app).name, arming is not None
     session.connect()
-    found = switch(session.config.name, chosen, armed)
+    found = switch(session.config.name, chosen, arming)
     said = (
         "armed: its alarm starts a recovery, its schedule a drill"
         if armed
@@ -92,19 +94,30 @@ def triggers(session: Session, app: AppOption = None) -> None:
     name = session.config.name
     fired, unproven = session.console.triggers(chosen)
     last = {row["trigger"]: row for row in fired}
-    now = datetime.now(UTC)
-    rows = [{**encode(one), "next": due(one, now), "last": last.get(one.trigger)} for one in deployed(name, chosen)]
+    found, at = deployed(name, chosen), datetime.now(UTC)
+    rows = [{**encode(one), "next": due(one, at), "last": last.get(one.trigger)} for one in found]
     alarms = {which: alarm_state(name, chosen, which) for which in ("unhealthy", "recovered", "probe-silent")}
 
     def render(page: Page) -> None:
         page.print(table(("trigger", "armed", "next", "last", "what came of it"), [cells(row) for row in rows]))
         for line in footer(chosen, rows, alarms, last.get("recovered")):
             page.print(line)
-        if unproven:
-            page.print(f"unproven: {escape(unproven)}; rehearse it: relight drill")
+        for line in standing(found, unproven):
+            page.print(line)
 
     document = {"app": chosen, "alarms": alarms, "triggers": rows, "recovered": last.get("recovered")}
     session.output.show({**document, "unproven": unproven}, render)
+
+
+def standing(found: tuple[Trigger, ...], unproven: str | None) -> Iterator[str]:
+    """Whose arming it is, and what nobody has rehearsed."""
+    alarm = next(one for one in found if one.trigger == "alarm")
+    if unproven and alarm.armed:
+        yield f"[red]unproven[/]: {escape(risk(alarm.arming, unproven))}; rehearse it: relight drill"
+    elif unproven:
+        yield f"unproven: {escape(unproven)}; rehearse it: relight drill"
+    elif alarm.arming:
+        yield f"armed by {escape(alarm.arming.by)} at {alarm.arming.at}"
 
 
 def due(one: Trigger, now: datetime) -> str | None:

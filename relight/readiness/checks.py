@@ -28,11 +28,12 @@ class Check:
 
 CHECKS: tuple[Check, ...] = (
     Check("permissions", Phase.DETECT, 3, ("rights",), account.permissions, "a phase may end with AccessDenied"),
-    Check("triggers", Phase.DETECT, 1, ("triggers",), watchers.triggers, "an alarm may start nothing"),
+    Check("triggers", Phase.DETECT, 1, ("triggers", "drills"), watchers.triggers, "an alarm may start nothing"),
     Check("dead letters", Phase.DETECT, 1, ("dead_letters",), watchers.dead_letters, "runs may have failed to start"),
     Check("clock", Phase.DETECT, 1, ("backup", "skew"), watchers.clock, "ages may be judged wrongly"),
     Check("lease", Phase.PLAN, 3, ("lease",), material.lease, "another run may be in the way"),
     Check("backup", Phase.PLAN, 3, ("backup",), material.backup, "there may be nothing to restore"),
+    Check("bucket events", Phase.PLAN, 1, ("bucket_events",), watchers.bucket_events, "a bad backup may go unnoticed"),
     Check("rpo", Phase.PLAN, 2, ("backup",), material.rpo, "more may be lost than allowed"),
     Check("quota", Phase.LAUNCH, 3, ("quota",), account.quota, "EC2 may refuse the runner"),
     Check("offerings", Phase.LAUNCH, 3, ("offered",), account.offerings, "EC2 may refuse the runner"),

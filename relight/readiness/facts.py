@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relight.config import App
-from relight.model import PassedDrill
+from relight.model import Arming, PassedDrill
 from relight.recovery.context import BackupFacts
 from relight.recovery.forecast import Finding as Foreseen
 from relight.recovery.ledger import INCOMPLETE
@@ -120,10 +120,11 @@ class Drills:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """``armed``: None where it is not deployed."""
+    """``armed``: None where it is not deployed. ``arming``: of an armed alarm's rule, where it is known."""
 
     name: str
     armed: bool | None
+    arming: Arming | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,7 @@ class Held:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """``ladder``: the runner's instance types, best first. ``disk_gib``: of the launch template. ``skew``: seconds that this
-    clock is ahead of S3's."""
+    clock is ahead of S3's. ``bucket_events``: whether the app's bucket sends them to EventBridge."""
 
     app: App
     at: datetime
@@ -163,4 +164,5 @@ class Facts:
     triggers: tuple[Trigger, ...] | Unread
     subscribers: Subscribers | Unread
     dead_letters: int | Unread
+    bucket_events: bool | Unread
     skew: float | Unread

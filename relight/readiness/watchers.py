@@ -2,11 +2,17 @@
 
 from datetime import timedelta
 
-from relight.drills import GRACE, due, overdue, unproven
+from relight.drills import GRACE, due, overdue, risk, unproven
 from relight.readiness.facts import Backup, Drills, Facts, Subscribers, Trigger
 from relight.readiness.findings import Findings, failed, passed, warning
 from relight.words import duration
 
+# The call replaces what the bucket has, so it is for one that has none.
+SEND_EVENTS = (
+    "switch it on: S3 console, bucket {bucket}, Properties, Amazon EventBridge; or, where it notifies nobody yet: aws s3api "
+    "put-bucket-notification-configuration --bucket {bucket} "
+    "--notification-configuration '{{\"EventBridgeConfiguration\": {{}}}}'"
+)
 SKEW = 300  # seconds: more, and AWS refuses signed requests soon
 
 
@@ -23,15 +29,30 @@ def drill(facts: Facts, drills: Drills) -> Findings:
         yield passed(f"a drill passed at {last.began_at}")
 
 
-def triggers(facts: Facts, triggers: tuple[Trigger, ...]) -> Findings:
+def triggers(facts: Facts, triggers: tuple[Trigger, ...], drills: Drills) -> Findings:
     gone = [one.name for one in triggers if one.armed is None]
     off = [one.name for one in triggers if one.armed is False]
     if gone:
         yield failed(f"not deployed: {', '.join(gone)}", "no alarm starts a run", "deploy again (docs/deploy.md)")
+    why, arming = unproven(facts.app, drills.last), next((one.arming for one in triggers if one.arming), None)
     if off:
-        yield warning(f"disarmed: {', '.join(off)}", "only a person starts a run", "relight arm, once a drill has passed")
-    if not gone and not off:
-        yield passed(f"armed: {', '.join(one.name for one in triggers)}")
+        fix = "rehearse it: relight drill; then relight arm" if why else "let them: relight arm"
+        yield warning(f"disarmed: {', '.join(off)}", "only a person starts a run", fix)
+    if why and any(one.armed for one in triggers):
+        fails = "an alarm starts a recovery that nobody has rehearsed as it is now"
+        yield failed(risk(arming, why), fails, "rehearse it: relight drill; not wanted: relight disarm")
+    elif not gone and not off:
+        by = f", by {arming.by} at {arming.at}" if arming else ""
+        yield passed(f"armed: {', '.join(one.name for one in triggers)}{by}")
+
+
+def bucket_events(facts: Facts, told: bool) -> Findings:
+    bucket = facts.app.storage.removeprefix("s3://").partition("/")[0]
+    if told:
+        yield passed(f"bucket {bucket} sends its events to EventBridge: a new backup is proven as it comes")
+        return
+    fails = "a new backup is proven by the next hourly round: until then nobody knows that it is damaged"
+    yield warning(f"bucket {bucket} does not send its events to EventBridge", fails, SEND_EVENTS.format(bucket=bucket))
 
 
 def notify(facts: Facts, subscribers: Subscribers) -> Findings:

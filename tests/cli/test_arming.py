@@ -21,6 +21,9 @@ def triggers() -> None:
         )
 
 
+ME = "arn:aws:sts::123456789012:user/moto"
+
+
 def state() -> set[str]:
     schedules = [boto3.client("scheduler").get_schedule(Name=f"relight-sample-{name}") for name in ("drill", "watch")]
     assert {one["ScheduleExpressionTimezone"] for one in schedules} == {"Europe/Berlin"}
@@ -38,6 +41,8 @@ def test_nothing_is_armed_before_a_drill_passed_unless_it_is_named(terminal: Ter
     named = terminal("arm", "--app", "sample")
     assert named.status == 0 and "unproven: no drill of it has passed yet" in named.out + named.err
     assert state() == {"ENABLED"}
+    said = terminal("triggers").out
+    assert f"unproven: armed by its name, unproven, by {ME} at 20" in said and "no drill of it has passed yet" in said
 
 
 def test_arming_switches_alarm_and_schedule_and_may_be_repeated(terminal: Terminal, api: Stub) -> None:
@@ -63,3 +68,39 @@ def test_arming_an_app_that_is_not_deployed_is_a_user_error(terminal: Terminal, 
     said = terminal("arm")
     assert said.status == 2
     assert "R219: app sample" in said.err
+
+
+def doctors(terminal: Terminal) -> dict[str, str]:
+    findings = terminal("doctor", "-o", "json").document["findings"]
+    (found,) = [one for one in findings if one["check"] == "triggers of sample"]
+    return dict(found)
+
+
+CHANGED = "its configuration changed since the last drill that passed (drill-1, 2026-11-23T04:02:00Z)"
+
+
+def test_doctor_says_which_app_is_armed_by_whom_and_why_that_is_a_risk(terminal: Terminal, api: Stub) -> None:
+    triggers()
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": "no drill of it has passed yet"})
+    found = doctors(terminal)
+    assert found["state"] == "missing" and found["detail"].startswith("disarmed: alarm, watch, drill; no drill of it has")
+    assert found["fix"] == "relight drill --app sample; once it has passed, relight arm"
+    terminal("arm", "--app", "sample")
+    found = doctors(terminal)
+    assert found["state"] == "failed" and f"armed by its name, unproven, by {ME}" in found["detail"]
+    assert found["fix"].endswith("relight drill --app sample; or relight disarm --app sample")
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": None})
+    terminal("arm")
+    found = doctors(terminal)
+    assert found["state"] == "ok" and found["detail"].startswith(f"armed by {ME} at 20")
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": CHANGED})
+    found = doctors(terminal)
+    assert found["state"] == "failed" and found["detail"].endswith(CHANGED)
+    assert found["detail"].startswith("armed after a drill had passed")
+
+
+def test_an_app_that_was_armed_in_the_aws_console_is_said_to_be_so(terminal: Terminal, api: Stub) -> None:
+    triggers()
+    api.on("GET /triggers?app=sample", {"triggers": [], "unproven": CHANGED})
+    boto3.client("events").enable_rule(Name="relight-sample-alarm")
+    assert doctors(terminal)["detail"] == f"armed, and not by relight arm: {CHANGED}"

@@ -101,3 +101,29 @@ def test_who_goes_on_as_told_backs_up_the_same_directories() -> None:
     said = broken_off("shop", "b1", Tally(sent=[10]), ["data=/mnt/my data"])
     assert said.endswith("relight backup --app shop --resume --backup-id b1 --volume 'data=/mnt/my data'")
     assert broken_off("shop", "b1", Tally(sent=[10])).endswith("--backup-id b1")
+
+
+def events_line(terminal: Terminal) -> dict[str, str]:
+    findings = terminal("doctor", "-o", "json").document["findings"]
+    return next(finding for finding in findings if finding["check"] == "events of sample")
+
+
+def test_doctor_says_whether_a_new_backup_is_told_of_and_how_to_have_it_told(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    found = events_line(terminal)
+    assert found["state"] == "missing" and "noticed up to an hour late" in found["detail"]
+    assert "put-bucket-notification-configuration --bucket relight-sample" in found["fix"]
+    monkeypatch.setattr("relight.cli.watching.tells_eventbridge", lambda *_: True)  # moto keeps it, and does not tell
+    assert events_line(terminal)["state"] == "ok"
+
+
+def test_doctor_that_may_not_ask_where_events_go_claims_nothing(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bool:
+        raise AccessDenied("ask where bucket b sends its events: AWS refused it; grant this action")
+
+    make()
+    monkeypatch.setattr("relight.cli.watching.tells_eventbridge", refuse)
+    found = events_line(terminal)
+    assert (found["state"], found["fix"]) == ("missing", "grant this action") and "AWS refused it" in found["detail"]

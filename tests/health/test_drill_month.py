@@ -5,16 +5,16 @@ One Monday's drill is skipped, because an incident has the app; another one's fa
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from lambdas.arrive.events import parse
 from lambdas.arrive.gate import Gate
-from lambdas.catalog import handler as catalog
-from lambdas.catalog.handler import Round
+from lambdas.catalog import rehearsals
+from lambdas.catalog.rehearsals import Rehearsals
 from relight.adapters.table import Lease
-from relight.config import Drill
+from relight.config import App, Drill
+from relight.drills import version
 from relight.model import Mode, PassedDrill, timestamp
 from tests.handlers.door import MACHINE, Machine, Told
 from tests.health.month import APP, Alarm, Records
@@ -26,36 +26,46 @@ MONDAYS = [FIRST, *(FIRST + HOUR + n * WEEK for n in range(1, 5))]
 SHOP = replace(APP, drill=Drill(cron="0 4 * * 1", zone="Europe/Berlin"))
 
 
-EMITTED: list[int] = []
+EMITTED: dict[str, int] = {}
+
+
+BEFORE = PassedDrill(run_id="the-week-before", began_at=timestamp(FIRST - WEEK), version=version(SHOP))
 
 
 @dataclass
 class Month:
-    """``said``: what the gate answered each Monday; ``on``: the hours in which the alarm was on."""
+    """``said``: what the gate answered each Monday. ``on``: the hours in which the alarm on overdue drills was on;
+    ``risky``: the one on an armed app that is unproven. ``changed``: from then on the app's configuration is another one."""
 
     skipped: datetime | None = None
     failed: datetime | None = None
     now: datetime = FIRST
     records: Records = field(default_factory=Records)
     machine: Machine = field(default_factory=Machine)
-    passed: PassedDrill = field(
-        default_factory=lambda: PassedDrill(run_id="the-week-before", began_at=timestamp(FIRST - WEEK), version="v")
-    )
+    passed: PassedDrill = BEFORE
     said: list[str] = field(default_factory=list)
     on: list[datetime] = field(default_factory=list)
+    armed: bool = True
+    changed: datetime | None = None
+    risky: list[datetime] = field(default_factory=list)
+
+    def app(self, at: datetime) -> App:
+        return replace(SHOP, rto=SHOP.rto + 1) if self.changed and at >= self.changed else SHOP
 
     def drill(self, app: str) -> PassedDrill:
         return self.passed
 
     def play(self) -> "Month":
-        alarm = Alarm(1, 1)
+        alarm, unproven = Alarm(1, 1), Alarm(1, 1)
         for hour in range(5 * 7 * 24):
             self.now = FIRST + hour * HOUR
             if self.now in MONDAYS:
                 self._due()
-            Round(SHOP, None, self, lambda: True, lambda: self.now)._rehearsed()  # type: ignore[arg-type]
-            alarm.sees(bool(EMITTED.pop()), self.now)
+            Rehearsals(self.app(self.now), self, lambda: self.armed, lambda: self.now).tell()  # type: ignore[arg-type]
+            alarm.sees(bool(EMITTED["DrillOverdue"]), self.now)
+            unproven.sees(bool(EMITTED["ArmedUnproven"]), self.now)
             self.on += [self.now] if alarm.state.state == "ALARM" else []
+            self.risky += [self.now] if unproven.state.state == "ALARM" else []
             self._end()
         return self
 
@@ -79,16 +89,12 @@ class Month:
             self.machine.over.add(run_id)
             began = next((at for at in MONDAYS if run_id.endswith(f"{at:%Y%m%dt%H%M%S}")), None)
             if began and began != self.failed:
-                self.passed = PassedDrill(run_id=run_id, began_at=timestamp(began), version="v")
+                self.passed = PassedDrill(run_id=run_id, began_at=timestamp(began), version=version(self.app(began)))
 
 
 @pytest.fixture(autouse=True)
 def metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    def emit(name: str, value: int, **_: Any) -> None:
-        assert name == "DrillOverdue"
-        EMITTED.append(value)
-
-    monkeypatch.setattr(catalog, "emit", emit)
+    monkeypatch.setattr(rehearsals, "emit", lambda name, value, **_: EMITTED.update({name: value}))
 
 
 def overdue(since: datetime, until: datetime) -> list[datetime]:
@@ -113,3 +119,10 @@ def test_so_does_one_that_fails_and_the_last_of_the_month_is_not_forgotten() -> 
     assert Month(failed=MONDAYS[1]).play().on == overdue(MONDAYS[1], MONDAYS[2])
     last = Month(skipped=MONDAYS[4]).play()
     assert last.on[0] == MONDAYS[4] + 3 * HOUR and last.on[-1] == last.now
+
+
+def test_an_armed_app_whose_configuration_changed_is_told_until_a_drill_has_passed_on_it() -> None:
+    tuesday = MONDAYS[1] + 30 * HOUR
+    hours = int((MONDAYS[2] - tuesday) / HOUR) + 1
+    assert Month(changed=tuesday).play().risky == [tuesday + n * HOUR for n in range(hours)]
+    assert Month(changed=tuesday, armed=False).play().risky == []

@@ -91,7 +91,8 @@ def test_relight_raises_an_alarm_about_itself(templates: Templates) -> None:
     )
     own = silent | {f"relight-{name}" for name in told}
     assert set(alarms) == own | {
-        f"relight-sample-{name}" for name in ("unhealthy", "recovered", "not-ready", "backup-invalid", "drill-overdue")
+        f"relight-sample-{name}"
+        for name in ("unhealthy", "recovered", "not-ready", "backup-invalid", "drill-overdue", "unproven")
     }
     assert all(alarms[name]["AlarmActions"] for name in own)
     assert {alarms[name]["TreatMissingData"] for name in silent} == {"breaching"}

@@ -68,6 +68,7 @@ GOOD = Facts(
     triggers=(Trigger(name="shop-alarm", armed=True), Trigger(name="shop-drill", armed=True)),
     subscribers=Subscribers(confirmed=1, pending=0),
     dead_letters=0,
+    bucket_events=True,
     skew=0.2,
 )
 Check = Callable[..., list[Finding]]

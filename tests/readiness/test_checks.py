@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relight.model import canonical, decode, encode
+from relight.model import Arming, canonical, decode, encode
 from relight.readiness.checks import CAP, CHECKS, score
 from relight.readiness.facts import (
     Backup,
@@ -39,6 +39,11 @@ K3S, B1 = Pinned(name="k3s", uri="s3://a/k", sha256="c" * 64, found=None), GOOD.
 P1, AMD64, ARM64 = GOOD.planned, frozenset({"amd64"}), frozenset({"arm64"})
 BAD, ODD, DARK = State.FAILED, State.WARNING, State.COULD_NOT_VERIFY
 Row = tuple[str, dict[str, Any], State, str, str]
+CHANGED: dict[str, Any] = {"drills": Drills(last=passed_drill("2026-11-23T04:02:00Z", replace(SHOP, rto=1)))}
+BY_NAME, ONCE_PROVEN = (
+    (Trigger(name="shop-alarm", armed=True, arming=Arming(by="ann", at="2026-11-24T03:00:00Z", proven=proven)),)
+    for proven in (False, True)
+)
 ROWS: tuple[Row, ...] = (
     ("permissions", {"rights": (DENIED,)}, BAD, "launch", "launch may not iam:PassRole on arn:role (implicitDeny)"),
     ("permissions", {"rights": (NO_ROLE,)}, BAD, "launch", "role of launch is gone"),
@@ -107,15 +112,19 @@ ROWS: tuple[Row, ...] = (
     ("drill", {"drills": Drills(last=None)}, BAD, "all", "no drill of it has passed yet"),
     ("drill", {"drills": Drills(last=passed_drill("2026-11-16T04:02:00Z"))}, ODD, "all", "was due 2026-11-23T04:00:00Z"),
     ("drill", {"drills": Drills(last=passed_drill("2026-11-09T04:02:00Z"))}, BAD, "all", "a drill was due"),
-    (
-        "drill",
-        {"drills": Drills(last=passed_drill("2026-11-23T04:02:00Z", replace(SHOP, rto=1)))},
-        BAD,
-        "all",
-        "changed since",
-    ),
+    ("drill", CHANGED, BAD, "all", "changed since"),
     ("triggers", {"triggers": (Trigger(name="shop-alarm", armed=False),)}, ODD, "detect", "disarmed: shop-alarm"),
     ("triggers", {"triggers": (Trigger(name="shop-alarm", armed=None),)}, BAD, "detect", "not deployed: shop-alarm"),
+    ("triggers", {"drills": Drills(last=None)}, BAD, "detect", "armed, and not by relight arm: no drill of it has passed"),
+    ("triggers", {**CHANGED, "triggers": BY_NAME}, BAD, "detect", "armed by its name, unproven, by ann at 2026-11-24"),
+    (
+        "triggers",
+        {**CHANGED, "triggers": ONCE_PROVEN},
+        BAD,
+        "detect",
+        "armed after a drill had passed, by ann at 2026-11-24",
+    ),
+    ("bucket events", {"bucket_events": False}, ODD, "plan", "bucket shop does not send its events"),
     ("notify", {"subscribers": Subscribers(confirmed=0, pending=2)}, BAD, "approve", "none of 2"),
     ("notify", {"subscribers": Subscribers(confirmed=0, pending=0)}, ODD, "approve", "no subscriber"),
     ("dead letters", {"dead_letters": 3}, ODD, "detect", "3 message(s)"),

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.markup import escape
 
+from relight.adapters import identity
 from relight.adapters.aws import forget
-from relight.adapters.calls import call
 from relight.adapters.console import Console, Deployment, find_deployment
 from relight.adapters.keys import SigningKey
 from relight.adapters.kube import Cluster
@@ -31,6 +31,7 @@ from relight.errors import DemoFailed, EvidenceBroken, PortTaken
 from relight.evidence.verify import verify_copy
 from relight.local.cluster import ClusterProcess, start
 from relight.local.engine import Engine, check_free
+from relight.model import Arming, now
 from relight.settings import set_environment
 from relight.view import View
 
@@ -107,7 +108,7 @@ class Story:
             uri, written = backups.write(app, cluster, {})
             found += [backups.contents(written), uri]
         with self._screen.act("armed: from now on an alarm may start a recovery"):
-            switch(config.name, app.name, True)
+            switch(config.name, app.name, Arming(by=identity.caller(), at=now(), proven=False))
         return config, app
 
     def _install(self, app: App, cluster: Cluster) -> int:
@@ -153,7 +154,7 @@ class Story:
         self._decision = self._decision or ask(self._output, view)
         approved = self._decision == "approve"
         console.decide(view.run_id, self._decision, {"evidence_hash": view.evidence_hash} if approved else {"reason": NO})
-        caller = call("sts", "get_caller_identity")["Arn"]
+        caller = identity.caller()
         self._screen.note(f"{self._decision}: recorded as {escape(caller)}; the run was started by {escape(view.initiator)}")
         view = follower.follow(RUN_SECONDS, lambda view: view.serving)
         return self._fail_back(console, follower, view) if view.serving else view
