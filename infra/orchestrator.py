@@ -32,14 +32,8 @@ KEPT = logs.RetentionDays.THREE_MONTHS
 PARAMETER_LIMIT = 8192  # bytes, of the advanced tier
 # Who called what, and how it ended; never a body.
 ACCESS_LOG = (
-    "requestId",
-    "requestTime",
-    "routeKey",
-    "status",
-    "identity.userArn",
-    "identity.sourceIp",
-    "integrationErrorMessage",
-)
+    "requestId", "requestTime", "routeKey", "status", "identity.userArn", "identity.sourceIp", "integrationErrorMessage"
+)  # fmt: skip
 
 
 class OrchestratorStack(Stack):

@@ -36,7 +36,7 @@ class Rules:
         """
         if approval.decision:
             return self._kept(approval, Decided.APPROVED, vote.approver)
-        self._open(approval, at)
+        self.open(approval, at)
         if vote.evidence_hash != approval.evidence_hash:
             raise EvidenceDrifted(f"run {self.run_id}", "has other evidence than you saw", "look again: relight status")
         self._may(vote.approver)
@@ -52,7 +52,7 @@ class Rules:
         """One rejection ends it; whoever asked for the run may reject it, and so may each approver."""
         if approval.decision:
             return self._kept(approval, Decided.REJECTED, caller)
-        self._open(approval, at)
+        self.open(approval, at)
         if not self.same(caller, self.initiator):
             self._may(caller)
         return self._decided(approval, Decided.REJECTED, caller, stamp, reason=reason)
@@ -86,7 +86,8 @@ class Rules:
             f"run {self.run_id}", f"{kept.decided} by {kept.approver} at {kept.decided_at}", "nothing changed"
         )
 
-    def _open(self, approval: Approval, at: float) -> None:
+    def open(self, approval: Approval, at: float) -> None:
+        """Raises ApprovalExpired once the window has closed."""
         if approval.expires_at <= at:
             fix = f"ask for it again while its runner is held: relight request {self.run_id}"
             raise ApprovalExpired(f"run {self.run_id}", "its approval window has closed", fix)

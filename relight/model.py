@@ -145,7 +145,10 @@ class Detection:
 # ---------------------------------------------------------------- Plan
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds each callback task may take; the ASL reads its timeouts from here."""
+    """Seconds each callback task may take; the ASL reads its timeouts from here.
+
+    ``hold``: how long a runner is held on which nobody decided in time.
+    """
 
     launch_heartbeat: int = 120
     restore: int = 1800
@@ -154,6 +157,7 @@ class Deadlines:
     approve: int = 14400
     promote: int = 600
     serve: int = 31_536_000
+    hold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,13 +330,17 @@ class HandBack:
 # ---------------------------------------------------------------- Teardown, Report
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleared:
-    """``left`` lists runners that still live: empty, unless ``held`` (then the one being held, until its expiry)."""
+    """``left`` lists runners that still live: empty, unless ``held`` (then the one being held, until its expiry).
+
+    ``held_until``: where nobody decided in time and somebody may ask again.
+    """
 
     terminated: tuple[str, ...]
     left: tuple[str, ...]
     lease_released: bool
     undone: tuple[ActionResult, ...] = ()
     held: bool = False
+    held_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ API: dict[str, Role] = {
     "GET /triggers": Role.VIEWER,
     "POST /runs/{run_id}/approve": Role.APPROVER,
     "POST /runs/{run_id}/reject": Role.APPROVER,
+    "POST /runs/{run_id}/request": Role.OPERATOR,
     "POST /runs/{run_id}/failback": Role.OPERATOR,
     "GET /apps/{app}/readiness": Role.VIEWER,
     "POST /sign-in/viewer": Role.VIEWER,  # a link for a browser, a route a role: IAM says who may ask for which
@@ -62,6 +63,7 @@ PAGES: dict[str, Role | None] = {
     "GET /console/runs/{run_id}/evidence/{proxy+}": Role.VIEWER,
     "POST /console/runs/{run_id}/approve": Role.APPROVER,
     "POST /console/runs/{run_id}/reject": Role.APPROVER,
+    "POST /console/runs/{run_id}/request": Role.OPERATOR,
     "POST /console/runs/{run_id}/failback": Role.OPERATOR,
     "GET /console/sign-in": None,
     "POST /console/sign-in": None,

@@ -60,6 +60,7 @@ class View:
     """``evidence_hash`` is set only while the run waits for a decision; ``outcome`` only when it has ended.
     ``needed``: so many people must approve it; ``approvals``: who has.
 
+    ``ask_until``: a run on which nobody decided may be asked for again; ``asked_again``: the run that does.
     ``cleared``: teardown has said what it found; ``left``: runners that still lived then. ``said``: by phase, what it did.
     """
 
@@ -91,6 +92,8 @@ class View:
     held: bool
     left: tuple[str, ...]
     recovered_at: str | None
+    ask_until: str | None
+    asked_again: str | None
 
     @property
     def serving(self) -> bool:
@@ -131,6 +134,8 @@ def read(raw: dict[str, Any]) -> View:
         runner_ends=(facts.get("launch") or {}).get("expires_at"),
         said={phase: told(facts[name]) for phase, (name, told) in TOLD.items() if facts.get(name)},
         recovered_at=raw.get("recovered_at"),
+        ask_until=(raw.get("again") or {}).get("until"),
+        asked_again=(raw.get("again") or {}).get("run_id"),
         to_hold=bool(run.get("stop_after")) or run.get("teardown") is False,
         cleared="cleared" in facts,
         held=bool((facts.get("cleared") or {}).get("held")),

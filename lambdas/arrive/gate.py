@@ -73,7 +73,7 @@ class Gate:
     def _incident(self, arrival: Arrival) -> "Answer":
         run_id = arrival.run_id(INCIDENT)
         lease = self._lease(arrival.app)
-        if lease and lease.mode == INCIDENT and lease.run_id != run_id:
+        if lease and lease.mode == INCIDENT and lease.run_id != run_id and not lease.undecided:
             return f"already being handled by run {lease.run_id}", lease.run_id
         if other := self._incidents.claim(arrival.app, run_id):
             return f"already being handled by run {other}", other

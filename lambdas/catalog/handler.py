@@ -69,6 +69,7 @@ class Round:
     store: S3
     catalog: Catalog
     patient: Callable[[], bool]
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def go(self) -> dict[MarkName, Mark | None]:
         known = {entry.backup_id: entry for entry in self.catalog.entries(self.app.name)}
@@ -106,7 +107,7 @@ class Round:
 
     def _rehearsed(self) -> None:
         """Told from outside the workflow: a drill that never began, hung or failed tells nothing by itself."""
-        why = overdue(self.app.drill, self.catalog.drill(self.app.name), datetime.now(UTC))
+        why = overdue(self.app.drill, self.catalog.drill(self.app.name), self.clock())
         emit("DrillOverdue", int(why is not None), app=self.app.name)
         if why:
             log.warning("drill overdue", extra={"app": self.app.name, "reason": why})

@@ -35,7 +35,7 @@ def approve(desk: Desk, call: Call) -> dict[str, Any]:
     needed. Raises what ``Rules.vote`` does, NothingToDecide, RunnerGone and EvidenceDrifted.
     """
     call.only("evidence_hash", "break_glass")
-    run, _ = desk.run(call.run_id)
+    run = asked_of(desk, call)
     seen, why = call.text("evidence_hash"), call.text("break_glass")
     if not seen:
         raise RequestInvalid("evidence_hash", "is missing", "send the one that GET /runs/{run_id} shows")
@@ -54,7 +54,7 @@ def approve(desk: Desk, call: Call) -> dict[str, Any]:
 def reject(desk: Desk, call: Call) -> dict[str, Any]:
     """Body {"reason"}. Whoever asked for the run may reject it, also one whose runner died, or whose evidence drifted."""
     call.only("reason", "evidence_hash")
-    run, _ = desk.run(call.run_id)
+    run = asked_of(desk, call)
     reason, at = call.text("reason"), now()
     if not reason:
         raise RequestInvalid("reason", "is missing", "say why, in a sentence: it goes into the evidence")
@@ -67,6 +67,15 @@ def rules(run: Run, asked: Approval) -> Rules:
     return Rules(
         run_id=run.run_id, initiator=run.initiator, needed=asked.needed, approvers=asked.approvers, session_roles=roles
     )
+
+
+def asked_of(desk: Desk, call: Call) -> Run:
+    """The run that is called about. Raises RunNotFound, and ApprovalExpired where nobody decided before it ended."""
+    run, record = desk.run(call.run_id)
+    approval = desk.table.approval(run.run_id)
+    if record.get("outcome") == Outcome.EXPIRED and approval and approval.decision is None:
+        rules(run, approval).open(approval, float(approval.expires_at))
+    return run
 
 
 def waiting(desk: Desk, run: Run) -> Approval:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.console import again
 from lambdas.console.desk import Call, Desk
 from relight.adapters import parameters
 from relight.adapters.approvals import Approval
@@ -124,8 +125,9 @@ def check(request: RunRequest, app: App, lease: Lease | None) -> None:
         if live is None or not live.held:
             fix = "there is nothing to destroy" if request.start_at == Phase.TEARDOWN else "bring one up: relight apply"
             raise NothingHeld(f"start_at {request.start_at}", f"no runner is being held for {app.name}", fix)
-    elif live and not (request.mode == Mode.INCIDENT and live.mode == Mode.DRILL):
+    elif live and not (request.mode == Mode.INCIDENT and (live.mode == Mode.DRILL or live.undecided)):
         fix = "give it up first: relight destroy --yes" if live.held else f"wait for it: relight status {live.run_id}"
+        fix = f"ask for its decision again: relight request {live.run_id}; or {fix}" if live.undecided else fix
         raise RunInProgress(f"app {app.name}", f"run {live.run_id} ({live.mode}) has its lease", fix)
 
 
@@ -146,7 +148,8 @@ def shown(desk: Desk, call: Call) -> dict[str, Any]:
     phases = [encode(row) for row in desk.table.phases(run.run_id)]
     known = {"run": encode(run), **_head(record), "phases": phases, "facts": facts, "checks": _checks(facts)}
     known["evidence"] = {"prefix": record.get("evidence"), "report": record.get("report")}
-    return {**dict(scrub(known)), "approval": _approval(desk.table.approval(run.run_id))}
+    asked = {"approval": _approval(desk.table.approval(run.run_id)), "again": again.state(desk, run, record)}
+    return {**dict(scrub(known)), **asked}
 
 
 def ended(desk: Desk, run: Run, record: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def deadlines_of(app: App) -> Deadlines:
         restore_heartbeat=app.silence,
         validate=max(sum(one.deadline for one in app.validators) + 60, 2 * app.silence),
         approve=app.approval_window,
+        hold=app.request_hold,
     )
 
 

@@ -25,7 +25,7 @@ class Claim:
         other = self.table.take_lease(self.run, self.until)
         if other is None:
             return
-        if self._over(other):
+        if self._over(other) or (other.undecided and self.run.mode == Mode.INCIDENT):
             self._instead_of(other)
             return
         if self.run.mode != Mode.INCIDENT or other.mode != Mode.DRILL:
@@ -77,6 +77,8 @@ class Claim:
 
 
 def _then(other: Lease) -> str:
+    if other.undecided:
+        return f"nobody decided on it in time: relight request {other.run_id}, or give it up with relight destroy"
     if other.held:
         return "its runner is being held; use start_at, or give it up with relight destroy"
     return "wait for it to end: relight status shows it"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdas.teardown.keep import keeps, serving
+from lambdas.teardown.keep import keeps, serving, undecided
 from relight import pointers
 from relight.adapters.compute import Compute, Instance
 from relight.adapters.table import Lease, PointerMove
@@ -11,6 +11,7 @@ from relight.errors import LeaseLost, PointerMoved, RunnerStillThere
 from relight.evidence.step import Step, log, step
 from relight.model import ActionResult, Cleared, Phase, PlanRef, Runner, Tag
 from relight.production import live_for
+from relight.times import from_epoch
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
@@ -28,6 +29,8 @@ class Teardown:
         if serving(self.now) and (left := self._left()):
             return self._keep_production(left)
         undone = () if self.now.payload.get("promotion") else self._undo()
+        if self._left() and (seconds := undecided(self.now)):
+            return self._hold_undecided(seconds, undone)
         return self._hold(undone) if keeps(self.now) else self._end(undone)
 
     def _undo(self) -> tuple[ActionResult, ...]:
@@ -62,6 +65,18 @@ class Teardown:
         except LeaseLost:
             return self._end(undone)  # another run has the app: nobody could take this runner on
         return Cleared(terminated=(), left=self._left(), lease_released=False, undone=undone, held=True)
+
+    def _hold_undecided(self, seconds: int, undone: tuple[ActionResult, ...]) -> Cleared:
+        """Until then somebody may ask again without restoring. Each guard ends it, and an incident goes before it."""
+        runner = self.now.given("launch", Runner)
+        try:
+            until = live_for(self.now, self.compute, runner, seconds, held=True, undecided=True)
+        except LeaseLost:
+            return self._end(undone)
+        held_until = from_epoch(until)
+        return Cleared(
+            terminated=(), left=self._left(), lease_released=False, undone=undone, held=True, held_until=held_until
+        )
 
     def _end(self, undone: tuple[ActionResult, ...]) -> Cleared:
         going = [one.instance_id for one in self._runners()] + self._named_by_lease()

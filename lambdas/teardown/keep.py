@@ -3,8 +3,15 @@
 It goes by what there is, not by what it says: an answer that does not make sense must not keep a runner alive.
 """
 
+import time
+from contextlib import suppress
+
+from relight.errors import RequestInvalid
 from relight.evidence.step import Step
-from relight.model import Outcome, Phase, Run
+from relight.model import Outcome, Phase, PlanRef, Run, Runner
+from relight.times import epoch
+
+SHORTEST = 60  # seconds: nobody could ask again in less
 
 
 def keeps(now: Step) -> bool:
@@ -19,6 +26,17 @@ def keeps(now: Step) -> bool:
 def serving(now: Step) -> bool:
     """Whether it was promoted and not handed back: production, until somebody says otherwise."""
     return now.payload.get("promotion") is not None and now.payload.get("handback") is None
+
+
+def undecided(now: Step) -> int:
+    """Seconds to hold a runner on which nobody decided: as long as the app says, never past its own expiry. 0: end it."""
+    if now.payload.get("outcome") != Outcome.EXPIRED or now.payload.get("failure") is not None:
+        return 0
+    with suppress(RequestInvalid, ValueError):
+        plan, runner = now.given("plan", PlanRef), now.given("launch", Runner)
+        seconds = min(plan.deadlines.hold, epoch(runner.expires_at) - int(time.time()))
+        return seconds if seconds >= SHORTEST else 0
+    return 0
 
 
 def asked(run: Run, outcome: str | None, validated: bool) -> bool:

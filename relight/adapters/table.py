@@ -22,7 +22,10 @@ PREEMPTION = ("preempted_by", "preempted_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """An app's lease; times in epoch seconds. ``runner``: also a former holder's, until it is replaced."""
+    """An app's lease; times in epoch seconds. ``runner``: also a former holder's, until it is replaced.
+
+    ``undecided``: it is held because nobody decided in time, so that somebody may ask again.
+    """
 
     app: str
     run_id: str
@@ -30,6 +33,7 @@ class Lease:
     expires_at: int
     held: bool = False
     promoted: bool = False
+    undecided: bool = False
     runner: Runner | None = None
     plan: PlanRef | None = None
     preempted_by: str | None = None
@@ -93,7 +97,7 @@ class Table(Approvals):
         if instead_of:
             values |= {":other": instead_of.run_id, ":until": instead_of.expires_at}
         given: Item = {"app": run.app, "run_id": run.run_id, "mode": run.mode.value, "expires_at": expires_at, "held": False}
-        given["promoted"] = False
+        given |= {"promoted": False, "undecided": False}
         try:
             self._update(f"app#{run.app}", "lease", given, free + over, values | {":run": run.run_id}, drop=PREEMPTION)
         except Refused:

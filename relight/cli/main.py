@@ -43,6 +43,7 @@ COMMANDS: tuple[Callable[..., int | None] | typer.Typer, ...] = (
     runs.status,
     runs.approve,
     runs.reject,
+    runs.request,
     runs.failback,
     console.console,
     evidence.group,

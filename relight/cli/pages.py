@@ -93,6 +93,10 @@ def conclusion(view: View) -> Iterator[str]:
 def following(view: View) -> str:
     if not view.report_uri:
         return UNREPORTED
+    if view.asked_again:
+        return f"its decision was asked for again: relight status {view.asked_again}"
+    if view.ask_until:
+        return f"until {view.ask_until} its runner is held: relight request {view.run_id} asks again, without restoring"
     if view.outcome == "Held":
         ends = f"; it ends by itself at {view.runner_ends}" if view.runner_ends else ""
         return f"relight restore, relight validate, or relight destroy --yes on the runner it left{ends}"
@@ -147,7 +151,7 @@ def story(view: View) -> Iterator[tuple[str, str]]:
 
 def fate(view: View) -> str:
     if view.held:
-        return f"held until {view.runner_ends or 'its expiry'}, or relight destroy --yes"
+        return f"held until {view.ask_until or view.runner_ends or 'its expiry'}, or relight destroy --yes"
     return f"[yellow]{', '.join(view.left)} still lives[/]" if view.left else "terminated; none is left"
 
 

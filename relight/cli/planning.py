@@ -23,7 +23,7 @@ from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.dryrun import dry_run
 from relight.recovery.forecast import Forecast, forecast
 from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
-from relight.recovery.references import REFERENCES
+from relight.recovery.references import REFERRED
 from relight.recovery.standing import Existing
 from relight.recovery.target import EMPTY, inspect
 from relight.words import duration
@@ -104,8 +104,9 @@ def ask(bundle: PlanBundle, against: Against) -> Forecast:
     """What would become of the plan on a cluster that stands. Reads it, and changes nothing."""
     cluster = Cluster(Path(against.target).expanduser())
     try:
-        target = inspect(cluster, against.target, bundle.objects, set(REFERENCES))
-        foreseen = forecast(bundle.objects, target, Existing(bundle.document["existing"]))
+        kinds = {(who.group, who.kind) for who in (row.lacking for row in bundle.backup.unresolved)}
+        target = inspect(cluster, against.target, bundle.objects, kinds | REFERRED)
+        foreseen = forecast(bundle.objects, target, Existing(bundle.document["existing"]), backup=bundle.backup)
         return dry_run(cluster, bundle.objects, target, foreseen) if against.server_dry_run else foreseen
     except RelightError as error:
         raise RequestInvalid(

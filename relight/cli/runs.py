@@ -1,4 +1,4 @@
-"""Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``failback``."""
+"""Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``request``, ``failback``."""
 
 import time
 from typing import Annotated, Any
@@ -111,6 +111,31 @@ def reject(
     return decided(session, run_id, "reject", {"reason": reason}, wait, timeout)
 
 
+def request(
+    session: Session,
+    run_id: RunId,
+    reason: Annotated[str | None, typer.Option(help="Why now; it is kept in the evidence.")] = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 3600,
+) -> int:
+    """Asks again for a decision that nobody took in time.
+
+    While the expired run's runner is held, a new run takes it on, validates it again and asks; nothing is restored again.
+
+    \b
+    Examples:
+      relight request RUN_ID
+      relight request RUN_ID --reason "the approver is awake now" --wait
+    """
+    answer = session.console.decide(run_id, "request", {"reason": reason} if reason else {})
+    again = str(answer["run_id"])
+    session.output.says(f"{toned('done')}: run [bold]{again}[/] validates what is held and asks for the decision again")
+    if wait:
+        return show_to_the_end(session, again, timeout)
+    session.output.show(answer, lambda page: page.print(f"watch it: relight status {again} --wait"))
+    return exits.DONE
+
+
 def failback(session: Session, run_id: RunId, wait: WaitOption = True, timeout: TimeoutOption = 3600) -> int:
     """Hands production back from a promoted runner.
 
@@ -185,7 +210,9 @@ def waiting_evidence(session: Session, run_id: str) -> str:
         )
     if approval.get("state") == "expired":
         raise ApprovalExpired(
-            f"run {run_id}", f"its approval window closed at {approval['expires_at']}", "start another run: relight drill"
+            f"run {run_id}",
+            f"its approval window closed at {approval['expires_at']}",
+            f"ask for it again: relight request {run_id}",
         )
     if not view.evidence_hash:
         state = f"ended as {view.outcome}" if view.outcome else f"is in phase {view.phase or 'detect'}"

@@ -16,7 +16,7 @@ SUMMARIES = {
     Outcome.HEALTHY: "{app} is healthy; nothing was done.",
     Outcome.SUCCEEDED: "{app}: the {mode} succeeded; nothing is left running.",
     Outcome.REJECTED: "{app} was recovered and validated, and rejected by a person; nothing was promoted, nothing is left.",
-    Outcome.EXPIRED: "{app} was recovered and validated; nobody decided in time; nothing was promoted, nothing is left.",
+    Outcome.EXPIRED: "{app} was recovered and validated; nobody decided in time; nothing was promoted{held}.",
     Outcome.HELD: "{app}: stopped where it was asked to; the runner is held until it expires or is given up.",
     Outcome.PREEMPTED: "{app}: the drill gave way to an incident; nothing is left running.",
     Outcome.FAILED: "{app}: the {mode} failed{where}.",
@@ -34,8 +34,11 @@ class Ended:
 
     def summary(self) -> str:
         """One or two sentences for a person."""
-        text = SUMMARIES[self.outcome].format(app=self.run.app, mode=self.run.mode.value, where=self._where())
-        left = (self.variables.get("cleared") or {}).get("left") or []
+        cleared = self.variables.get("cleared") or {}
+        ask = f"; until {cleared.get('held_until')} the runner is held: relight request {self.run.run_id} asks again"
+        held = ask if cleared.get("held_until") else ", nothing is left"
+        text = SUMMARIES[self.outcome].format(app=self.run.app, mode=self.run.mode.value, where=self._where(), held=held)
+        left = cleared.get("left") or []
         if self.outcome == Outcome.FAILED and left:
             text += f" The runner {', '.join(left)} is kept: somebody may still need it."
         if self.variables.get("cleared") is None and self.outcome != Outcome.HEALTHY:

@@ -114,9 +114,8 @@ def _followed(
 ) -> tuple[Objects, list[dict[str, str]]]:
     """What the objects name at cluster scope, and what that names in turn; and what of it is not to be had, and why."""
     found, unresolved, seen, waiting = [], [], set[tuple[GroupKind, str]](), objects
-    groups = {family for family, _ in served}
     while waiting:
-        named = {one: str(identity(obj)) for obj in waiting for one in (*referred(obj), *named_by(obj, kinds, groups))}
+        named = {one: str(identity(obj)) for obj in waiting for one in (*referred(obj), *named_by(obj, kinds, served))}
         waiting = []
         for (kind, name), by in sorted(item for item in named.items() if item[0] not in seen):
             one, why = _named(cluster, served, kind, name)

@@ -10,7 +10,7 @@ from relight.errors import MetadataMalformed
 from relight.model import RunRequest
 from relight.recovery.cluster import Object, Objects
 from relight.recovery.images import Image, Images
-from relight.recovery.objects import CLUSTER_SCOPED, flatten, identity, malformed
+from relight.recovery.objects import CLUSTER_SCOPED, Identity, flatten, identity, malformed
 from relight.recovery.volumes import Volume
 
 OF_A_JOB = ("job", "output")
@@ -23,8 +23,23 @@ class ArtifactFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """``object`` names ``needs`` at cluster scope, and the backup lacks it for ``reason``."""
+
+    object: str
+    needs: str
+    reason: str
+
+    @property
+    def lacking(self) -> Identity:
+        kind, _, name = self.needs.rpartition(" ")
+        return Identity(kind.partition(".")[2], kind.partition(".")[0], "", name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupFacts:
-    """What a plan uses of a backup's metadata.json. ``volumes`` is None in the older form, which does not list them."""
+    """What a plan uses of a backup's metadata.json. ``volumes`` is None in the older form, which does not list them.
+    ``left_out``, ``unresolved``: what the writer says that the backup lacks (docs/contract.md)."""
 
     uri: str
     metadata_sha256: str
@@ -34,13 +49,17 @@ class BackupFacts:
     artifacts: dict[str, ArtifactFacts] = field(default_factory=dict)
     images: tuple[Image, ...] = ()
     volumes: tuple[Volume, ...] | None = None
+    left_out: tuple[str, ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
 
     @classmethod
     def of(cls, uri: str, metadata_sha256: str, document: Object) -> "BackupFacts":
         """From metadata.json as plain JSON types (``model.encode`` of the reader's Metadata). Raises MetadataMalformed."""
         older = {"volumes": None} if document.get("schema_version", 0) == 0 else {}
         try:
-            return msgspec.convert({**document, **older, "uri": uri, "metadata_sha256": metadata_sha256}, cls)
+            return msgspec.convert(
+                {**document.get("extra", {}), **document, **older, "uri": uri, "metadata_sha256": metadata_sha256}, cls
+            )
         except msgspec.ValidationError as error:
             raise MetadataMalformed(f"{uri}/metadata.json: {error}; choose another backup") from None
 

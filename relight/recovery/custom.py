@@ -9,6 +9,8 @@ from relight.recovery.references import REFERENCES, GroupKind
 
 CLASS = "ClassName"
 NO_FIELDS = ("metadata", "status", "data", "stringData", "binaryData")  # what stands there only looks like a reference
+RBAC = "rbac.authorization.k8s.io"
+NO_KINDS = frozenset({(RBAC, "User"), (RBAC, "Group")})  # subjects that are no objects
 
 
 def cluster_kinds(definitions: Objects) -> frozenset[GroupKind]:
@@ -17,14 +19,14 @@ def cluster_kinds(definitions: Objects) -> frozenset[GroupKind]:
     return frozenset((spec["group"], spec["names"]["kind"]) for spec in specs if spec.get("scope") == "Cluster")
 
 
-def named_by(obj: Object, kinds: frozenset[GroupKind], groups: Collection[str]) -> Iterator[tuple[GroupKind, str]]:
+def named_by(obj: Object, kinds: frozenset[GroupKind], served: Collection[GroupKind]) -> Iterator[tuple[GroupKind, str]]:
     """Each (group and kind, name) of ``kinds``, and of the built-in classes, that the object's own fields name exactly:
-    a reference with kind and name (``issuerRef``), or the name of a class (``gatewayClassName``). And what names a group
-    that is not among ``groups``, those that the cluster serves: the app needs it, and nobody has it."""
+    a reference with kind and name (``issuerRef``), or the name of a class (``gatewayClassName``). And what names a kind
+    that is not among ``served``, those of the cluster: the app needs it, and nobody has it."""
     known = kinds | REFERENCES.keys()
     for found in _mappings({key: value for key, value in obj.items() if key not in NO_FIELDS}):
         for wanted, family, name in _spoken(found):
-            if isinstance(name, str) and name and (kind := _resolved(wanted, family, group(obj), known, groups)):
+            if isinstance(name, str) and name and (kind := _resolved(wanted, family, group(obj), known, served)):
                 yield kind, name
 
 
@@ -54,10 +56,11 @@ def _family(reference: Object) -> str | None:
 
 
 def _resolved(
-    kind: str, family: str | None, home: str, known: frozenset[GroupKind], groups: Collection[str]
+    kind: str, family: str | None, home: str, known: frozenset[GroupKind], served: Collection[GroupKind]
 ) -> GroupKind | None:
     """The one kind that is meant: of the group told, else of the object's own, else the only one of that name."""
     if family is not None:
-        return (family, kind) if (family, kind) in known or ("." in family and family not in groups) else None
+        nobodys = "." in family and (family, kind) not in served and (family, kind) not in NO_KINDS
+        return (family, kind) if (family, kind) in known or nobodys else None
     same = [one for one in known if one[1] == kind]
     return (home, kind) if (home, kind) in known else same[0] if len(same) == 1 else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relight.recovery.cluster import Object
+from relight.recovery.context import BackupFacts
 from relight.recovery.ledger import FATE_OF_ACTION, Fate
 from relight.recovery.objects import Identity, containers, group, pod_spec
 from relight.recovery.prepare import PlannedObject
@@ -53,12 +54,19 @@ class Forecast:
         return {"target": self.target, "fates": dict(sorted(fates.items())), "findings": findings}
 
 
-def forecast(objects: Sequence[PlannedObject], target: Target, existing: Existing, ladder: Sequence[str] = ()) -> Forecast:
+def forecast(
+    objects: Sequence[PlannedObject],
+    target: Target,
+    existing: Existing,
+    ladder: Sequence[str] = (),
+    backup: BackupFacts | None = None,
+) -> Forecast:
     """Pure. ``ladder``: the runner's instance types; none when the target is no runner of ours."""
     defined = _defined(objects)
     blocked = {item.identity for item in blocking(objects, target.before, existing)}
     told = tuple(_told(item, target, existing, defined, blocked) for item in objects)
     findings = [*_lacking(objects, target), *_misfits(objects, ladder), *_memory(tuple(objects), ladder)]
+    findings += _never_had(backup, target, {one.detail for one in findings}) if backup else ()
     return Forecast(target=target.name, told=told, findings=tuple(dict.fromkeys(findings)))
 
 
@@ -117,6 +125,17 @@ def _lacking(objects: Sequence[PlannedObject], target: Target) -> Iterator[Findi
                 continue
             why = f"is not restored: {row.reason}" if row is not None else "is neither in the backup nor there"
             yield Finding("reference", str(item.identity), f"needs {who}, which {why}")
+
+
+def _never_had(backup: BackupFacts, target: Target, said: set[str]) -> Iterator[Finding]:
+    """What the backup's writer could not take, unless it stands at the target or a reference's finding says so already."""
+    for row in backup.unresolved:
+        who = row.lacking
+        if not stands(target, who) and not any(one.startswith(f"needs {who},") for one in said):
+            mend = "install it where this is restored, or mend it at the source and back up again"
+            yield Finding("reference", row.object, f"needs {who}, which was not backed up: {row.reason}; {mend}")
+    for path in backup.left_out:
+        yield Finding("state", path, "was not backed up: no archive can hold it (a socket or a device)")
 
 
 def _references(item: PlannedObject) -> list[Identity]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from relight.errors import PlanDrifted
 from relight.model import Mode, canonical, encode
-from relight.recovery.context import Recipe
+from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.estimate import estimate
 from relight.recovery.forecast import Forecast, forecast
 from relight.recovery.images import pinned
@@ -48,6 +48,7 @@ class PlanBundle:
     hash: str
     objects: tuple[PlannedObject, ...] = field(repr=False)
     forecast: Forecast
+    backup: BackupFacts
 
     @property
     def document(self) -> dict[str, Any]:
@@ -72,13 +73,19 @@ def make_plan(inputs: PlanInputs) -> PlanBundle:
     objects = prepare(inputs.recipe)
     if inputs.disk_gib is not None:
         require_disk(objects, inputs.recipe.backup, inputs.disk_gib)
-    foreseen = forecast(objects, EMPTY, Existing(inputs.recipe.app.existing), inputs.ladder)
+    foreseen = forecast(objects, EMPTY, Existing(inputs.recipe.app.existing), inputs.ladder, inputs.recipe.backup)
     told = zip(objects, foreseen.told, strict=True)
     rows = b"".join(canonical(item.row() | {"fate": one.fate, "because": one.because}) + b"\n" for item, one in told)
     files = {PLAN: canonical(_document(inputs, objects, foreseen)) + b"\n", OBJECTS: rows}
     listed = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in files.items()}
     manifest = canonical({"schema_version": SCHEMA_VERSION, "files": listed}) + b"\n"
-    return PlanBundle(files=files | {MANIFEST: manifest}, hash=_digest(manifest), objects=objects, forecast=foreseen)
+    return PlanBundle(
+        files=files | {MANIFEST: manifest},
+        hash=_digest(manifest),
+        objects=objects,
+        forecast=foreseen,
+        backup=inputs.recipe.backup,
+    )
 
 
 def open_plan(files: Mapping[str, bytes], expected_hash: str) -> OpenedPlan:

@@ -49,11 +49,20 @@ REFERENCES: dict[GroupKind, Callable[[Object], Iterable[str | None]]] = {
     ("storage.k8s.io", "StorageClass"): _storage_classes,
 }
 
+# Not kubernetes.io/ingress.class: it names a controller's class, which need not be an object.
+ANNOTATIONS: dict[str, GroupKind] = {
+    "cert-manager.io/cluster-issuer": ("cert-manager.io", "ClusterIssuer"),
+    "volume.beta.kubernetes.io/storage-class": ("storage.k8s.io", "StorageClass"),
+}
+REFERRED = frozenset({*REFERENCES, *ANNOTATIONS.values()})
+
 
 def referred(obj: Object) -> Iterator[tuple[GroupKind, str]]:
-    """Each (group and kind, name) that the object refers to at cluster scope."""
+    """Each (group and kind, name) that the object refers to at cluster scope, by its fields or by an annotation."""
     for kind, names in REFERENCES.items():
         yield from ((kind, name) for name in names(obj) if name)
+    told = obj["metadata"].get("annotations") or {}
+    yield from ((kind, name) for key, kind in ANNOTATIONS.items() if isinstance(name := told.get(key), str) and name)
 
 
 def needed(obj: Object) -> Iterator[tuple[str, str]]:

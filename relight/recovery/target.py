@@ -1,6 +1,6 @@
 """The cluster that a plan is held against: an empty runner, known from a table, or one that stands and can be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -62,7 +62,9 @@ EMPTY = Target(
 )
 
 
-def inspect(cluster: ClusterApi, name: str, objects: Sequence[PlannedObject], referred: set[tuple[str, str]]) -> Target:
+def inspect(
+    cluster: ClusterApi, name: str, objects: Sequence[PlannedObject], referred: Collection[tuple[str, str]]
+) -> Target:
     """A cluster as it stands. ``referred``: group and kind of what the objects name at cluster scope. Changes nothing.
 
     Raises the cluster's errors when it cannot be asked at all.

@@ -1,11 +1,14 @@
 """What a writer refuses, and what it leaves behind when it does: never a backup that is half there."""
 
+import json
 import os
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from relight.adapters.s3 import PLAIN, S3, Keeping
 from relight.backup import tarwrite
@@ -13,6 +16,7 @@ from relight.backup.metadata import Metadata
 from relight.backup.upload import Sender
 from relight.backup.verify import verify
 from relight.backup.writer import write_backup
+from relight.cli.backups import page_of
 from relight.errors import ArchiveLinkEscape, BackupExists, ManifestMalformed, MetadataMalformed, NotPermitted, SourceChanged
 from tests.backup.conftest import CONFIG, STORAGE, URI, restored, snapshot, source
 
@@ -103,6 +107,15 @@ def test_a_file_that_may_not_be_read_fails_the_backup(store: S3, volume: Path) -
 def test_a_missing_volume_fails_the_backup(store: S3, tmp_path: Path) -> None:
     with pytest.raises(SourceChanged):
         write_backup(store, URI, source({("shop", "data"): tmp_path / "not there"}))
+
+
+def test_what_the_cluster_did_not_give_is_in_the_metadata_and_told(store: S3, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"object": "Ingress shop/web", "needs": "ClusterIssuer.cert-manager.io mine", "reason": "is not in the cluster"}
+    written = write_backup(store, URI, replace(source({}), unresolved=(row,)))
+    assert json.loads(store.get(f"{URI}/metadata.json"))["unresolved"] == [row]
+    page_of(Console(width=200), URI, written, 1.0)
+    told = "not in it: ClusterIssuer.cert-manager.io mine, which Ingress shop/web names: is not in the cluster"
+    assert told in capsys.readouterr().out
 
 
 def test_sockets_are_left_out_and_said_to_be(

@@ -34,7 +34,8 @@ EXAMPLES = sorted({line for _, command in commands() for line in examples(comman
 
 
 def test_the_commands_of_the_design_are_all_there() -> None:
-    wanted = "demo backups plan apply restore validate drill runs status approve reject failback destroy doctor arm disarm"
+    wanted = """demo backups plan apply restore validate drill runs status approve reject request failback destroy doctor
+        arm disarm"""
     names = {" ".join(path) for path, _ in commands()}
     assert set(wanted.split()) <= names
     assert {"backup", "backup verify", "evidence verify", "engine up", "engine down", "engine status"} <= names

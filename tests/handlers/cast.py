@@ -55,23 +55,25 @@ class Cast:
 
     def act(self, phase: str, payload: dict[str, Any]) -> None:
         if phase == "approve":
-            self._decide(payload["validation"]["evidence_hash"], payload["launch"]["instance_id"] in self.world.live())
+            self._decide(payload)
         elif phase == "serve":
-            assert post("failback", BOB)[0] == 200
+            assert post("failback", BOB, payload["run"]["run_id"])[0] == 200
         if phase != "approve" and payload["launch"]["instance_id"] in self.world.live():
             self._answer(phase, payload)
 
-    def _decide(self, evidence: str, alive: bool) -> None:
-        body = {"evidence_hash": evidence, "break_glass": self.break_glass}
+    def _decide(self, payload: dict[str, Any]) -> None:
+        alive, run_id = payload["launch"]["instance_id"] in self.world.live(), payload["run"]["run_id"]
+        body = {"evidence_hash": payload["validation"]["evidence_hash"], "break_glass": self.break_glass}
         body = body if self.decision == "approve" else {"reason": "not today"}
         for _ in range(1 + self.twice):
             if self.decision:
-                assert post(self.decision, self.approver, **body)[0] == (200 if alive else 409)
+                assert post(self.decision, self.approver, run_id, **body)[0] == (200 if alive else 409)
 
     def _answer(self, phase: str, payload: dict[str, Any]) -> None:
         found = [one for one in self.world.table.mailbox(payload["launch"]["principal"]).tasks if one.phase == phase]
         assert [one.token for one in found] == [payload["task_token"]]
-        where, this = f"s3://{EVIDENCE}/ledger/{RUN_ID}", decode(payload["run"], Run)
+        this = decode(payload["run"], Run)
+        where = f"s3://{EVIDENCE}/ledger/{this.run_id}"
         with recorded(self.world.store, where, this, Phase(phase), payload["attempt"], {}) as record:
             record.outputs = output = self._record(phase, payload)
         for _ in range(1 + self.twice):
@@ -89,7 +91,7 @@ class Cast:
 
     def _record(self, phase: str, payload: dict[str, Any]) -> dict[str, Any]:
         if phase == "validate":
-            return validated(self.world, payload["plan"], self.verdict)
+            return validated(self.world, payload["plan"], self.verdict, payload["run"]["run_id"])
         at = "2026-11-23T04:00:00Z"
         answers: dict[str, dict[str, Any]] = {
             "restore": RESTORED,

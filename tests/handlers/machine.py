@@ -51,6 +51,7 @@ class Machine:
     at: str = ""
     entered: list[str] = field(default_factory=list)
     known: dict[str, Any] = field(default_factory=dict)
+    run_id: str = RUN_ID
     struck: int = 0
     largest: int = 0
 
@@ -140,7 +141,7 @@ class Machine:
 
     # ------------------------------------------------------------ expressions
     def _value(self, value: Any, more: dict[str, Any] | None = None, **context: Any) -> Any:
-        execution = {"Name": RUN_ID, "StartTime": run()["started_at"], "Id": run()["execution_arn"]}
+        execution = {"Name": self.run_id, "StartTime": run()["started_at"], "Id": run()["execution_arn"]}
         states = {"input": self._input, "context": {"Execution": execution, **context}, **(more or {})}
         return evaluated(value, states=states, **self.known)
 

@@ -231,4 +231,6 @@ def test_a_decision_that_came_too_late_stays_too_late(asked: Asked) -> None:
     recovery = asked()
     recovery.world.gone.add(TOKENS["approve"])
     recovery.end("Expired")
-    assert [yes(recovery)[1]["error"] for _ in range(2)] == ["RunnerGone"] * 2
+    found = recovery.world.table.approval(RUN_ID)
+    assert [yes(recovery)[1]["error"] for _ in range(2)] == ["ApprovalExpired"] * 2
+    assert recovery.world.table.approval(RUN_ID) == found

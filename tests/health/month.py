@@ -18,6 +18,7 @@ from relight.adapters.arrivals import Claim, Fired
 from relight.adapters.signals import AlarmState
 from relight.adapters.table import Lease
 from relight.config import App, Schedule, Signal, Validator
+from relight.cron import last_due
 from relight.errors import AccessDenied, ServiceUnavailable
 from relight.model import Health, Mode, Outcome, Run, RunRequest, encode, timestamp
 from tests.handlers.door import MACHINE, Machine, Told
@@ -39,10 +40,18 @@ APP = App(
 
 @dataclass(frozen=True)
 class Outage:
-    """The site is down from minute ``start``; ``minutes`` long."""
+    """From minute ``start``, ``minutes`` long, the site is down, or (``what``) a publication that is due does not come.
+
+    ``dark``: from its third minute on, as Detect looks, S3 answers nothing for so many minutes.
+    """
 
     start: int
     minutes: int
+    what: str = "site"
+    dark: int = 0
+
+    def has(self, minute: int, more: int = 0) -> bool:
+        return self.start <= minute < self.start + self.minutes + more
 
 
 @dataclass
@@ -55,7 +64,7 @@ class World:
     blips: set[int] = field(default_factory=set)  # where two of them follow: enough for the alarm, and over when one looks
     gasps: set[int] = field(default_factory=set)  # minutes in which it does, in the middle of an outage
     broken: dict[int, str] = field(default_factory=dict)  # minutes in which S3 answers an error, or half a pointer
-    late: dict[int, int] = field(default_factory=dict)  # by the day: minutes a publication is late
+    late: dict[datetime, int] = field(default_factory=dict)  # by its due time: minutes that a publication is late
     skew: int = 0  # seconds by which the app's clock is ahead
     minute: int = 0
 
@@ -64,11 +73,12 @@ class World:
         return START + self.minute * MINUTE + timedelta(seconds=7)
 
     def down(self, minute: int) -> bool:
-        return any(one.start <= minute < one.start + one.minutes for one in self.outages)
+        return any(one.has(minute) for one in self.outages)
 
     def status(self, url: str, timeout: float) -> int:
         bad = self.minute in self.flaps or {self.minute, self.minute - 1} & self.blips
-        if bad or (self.down(self.minute) and self.minute not in self.gasps):
+        out = any(one.has(self.minute) for one in self.outages if one.what == "site")
+        if bad or (out and self.minute not in self.gasps):
             raise ServiceUnavailable("GET: no answer")
         return 200
 
@@ -82,17 +92,16 @@ class World:
         return body[: len(body) // 2] if wrong == "half" else body
 
     def _published(self) -> datetime:
-        from relight.cron import last_due
-
-        schedule = APP.signals[0].schedule
-        assert schedule
-        at = self.now
-        due = last_due(schedule.cron, schedule.zone, at).first
-        ready = due + timedelta(minutes=5 + self.late.get((due - START).days, 0))
-        if ready > at:
-            due = last_due(schedule.cron, schedule.zone, due - MINUTE).first
-            ready = due + timedelta(minutes=5 + self.late.get((due - START).days, 0))
+        due = due_before(self.now)
+        while (ready := due + timedelta(minutes=5 + self.late.get(due, 0))) > self.now:
+            due = due_before(due - MINUTE)
         return ready + timedelta(seconds=self.skew)
+
+
+def due_before(at: datetime) -> datetime:
+    schedule = APP.signals[0].schedule
+    assert schedule
+    return last_due(schedule.cron, schedule.zone, at).first
 
 
 class Alarm:
@@ -145,13 +154,17 @@ class Records:
 
 @dataclass
 class Life:
-    """Plays the world minute by minute. ``recoveries``: runs that went on after Detect; ``looked``: that ended Healthy."""
+    """Plays the world minute by minute. ``recoveries``: runs that went on after Detect; ``looked``: that ended Healthy.
+
+    ``blind``: recoveries whose Detect could not read a signal; a person decides on them, as on all of them.
+    """
 
     world: World
     records: Records = field(default_factory=Records)
     machine: Machine = field(default_factory=Machine)
     recoveries: list[tuple[str, int]] = field(default_factory=list)
     looked: list[tuple[str, int]] = field(default_factory=list)
+    blind: set[str] = field(default_factory=set)
     waiting: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     takes: int = 25  # minutes until a run that recovered hands back, after its outage
 
@@ -204,6 +217,7 @@ class Life:
             self.machine.over.add(run_id)
             return
         self.recoveries.append((run_id, self.world.minute))
+        self.blind |= {run_id} if state == Health.UNKNOWN else set()
         until = int(self.world.now.timestamp()) + 10**7
         self.records.held = Lease(app=APP.name, run_id=run_id, mode=Mode.INCIDENT, expires_at=until)
 

@@ -74,6 +74,35 @@ def test_a_reference_to_a_group_that_the_cluster_does_not_serve_is_listed(told: 
     assert one["needs"] == "Oracle.absent.example.com mine" and one["reason"]
 
 
+def test_a_kind_that_its_served_group_no_longer_has_is_listed() -> None:
+    (one,) = collect(primary(wish(issuerRef={"kind": "OldIssuer", "group": GROUP, "name": "mine"})), "shop").unresolved
+    assert (one["needs"], one["reason"]) == (f"OldIssuer.{GROUP} mine", "the cluster serves no such kind")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "version", "kind"),
+    [
+        ("cert-manager.io/cluster-issuer", "cert-manager.io/v1", "ClusterIssuer"),
+        ("volume.beta.kubernetes.io/storage-class", "storage.k8s.io/v1", "StorageClass"),
+    ],
+)
+def test_what_an_annotation_names_exactly_comes_along_or_is_listed(annotation: str, version: str, kind: str) -> None:
+    cluster = primary(obj("v1", "ConfigMap", "web") | {"metadata": shop("web", annotation, "mine")})
+    (one,) = collect(cluster, "shop").unresolved
+    assert one["needs"] == f"{kind}.{version.split('/')[0]} mine"
+    if version.startswith("cert-manager"):
+        cluster.put(crd(kind, group="cert-manager.io"))
+    for name in ("mine", "other"):
+        cluster.put(obj(version, kind, name, None, **({"provisioner": "x"} if kind == "StorageClass" else {"spec": {}})))
+    collected = collect(cluster, "shop")
+    assert collected.unresolved == ()
+    assert [one["metadata"]["name"] for one in collected.objects if one["kind"] == kind and "names" not in one] == ["mine"]
+
+
+def shop(name: str, annotation: str, value: str) -> Object:
+    return {"name": name, "namespace": "shop", "annotations": {annotation: value}}
+
+
 def test_a_subject_of_a_served_group_that_is_no_object_is_not_listed() -> None:
     subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "ann"}
     binding = obj("rbac.authorization.k8s.io/v1", "RoleBinding", "ann", subjects=[subject])

@@ -9,12 +9,12 @@ from relight.recovery.cluster import Object
 from relight.recovery.dryrun import dry_run
 from relight.recovery.forecast import Forecast, forecast
 from relight.recovery.plan import PlanBundle
-from relight.recovery.references import REFERENCES
+from relight.recovery.references import REFERRED
 from relight.recovery.standing import Existing
 from relight.recovery.target import EMPTY, inspect
 from tests.recovery.fake import FakeCluster
 from tests.recovery.restoring import restore, row
-from tests.recovery.shop import IMAGE, app, cronjob, deployment, obj, plan, pod, recipe, rows, secret, shop
+from tests.recovery.shop import IMAGE, app, backup, cronjob, deployment, obj, plan, pod, recipe, rows, secret, shop
 
 CRD_SPEC = {
     "group": "example.com",
@@ -137,9 +137,42 @@ def test_what_is_optional_or_every_clusters_own_is_no_concern() -> None:
     assert findings(with_pod(volumes=[optional, own], priorityClassName="system-node-critical")) == []
 
 
+ISSUER = {
+    "object": "Ingress.networking.k8s.io shop/web",
+    "needs": "ClusterIssuer.cert-manager.io mine",
+    "reason": "cannot be read: clusterissuers is forbidden",
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_the_backup_could_not_take_is_told_with_what_to_do(nested: bool) -> None:
+    said = {"unresolved": [ISSUER], "left_out": ["volumes/shop/ledger/app.sock"]}
+    made_of = recipe([*shop(), secret("tls")], backup=backup(**({"extra": said} if nested else said)))
+    lacking, left_out = (str(one) for one in plan(made_of).forecast.findings)
+    assert f"{ISSUER['object']} needs {ISSUER['needs']}, which was not backed up: {ISSUER['reason']}" in lacking
+    assert "install it where this is restored" in lacking
+    assert "app.sock was not backed up" in left_out
+
+
+def test_what_stands_where_it_is_restored_is_not_lacking() -> None:
+    bundle = plan(recipe([*shop(), secret("tls")], backup=backup(unresolved=[ISSUER])))
+    cluster = FakeCluster()
+    kinds = {(bundle.backup.unresolved[0].lacking.group, bundle.backup.unresolved[0].lacking.kind)}
+    found = [forecast(bundle.objects, inspect(cluster, "theirs", bundle.objects, kinds), Existing.UPDATE, (), bundle.backup)]
+    definition = {"group": "cert-manager.io", "names": {"kind": "ClusterIssuer"}, "scope": "Cluster"}
+    cluster.put(
+        obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "clusterissuers.cert-manager.io", None, spec=definition)
+    )
+    cluster.put(obj("cert-manager.io/v1", "ClusterIssuer", "mine", None, spec={}))
+    found += [
+        forecast(bundle.objects, inspect(cluster, "theirs", bundle.objects, kinds), Existing.UPDATE, (), bundle.backup)
+    ]
+    assert [any("ClusterIssuer" in str(one) for one in each.findings) for each in found] == [True, False]
+
+
 # ---------------------------------------------------------------- against a cluster that stands
 def against(cluster: FakeCluster, bundle: PlanBundle, existing: str = "update", server: bool = False) -> Forecast:
-    target = inspect(cluster, "theirs", bundle.objects, set(REFERENCES))
+    target = inspect(cluster, "theirs", bundle.objects, set(REFERRED))
     found = forecast(bundle.objects, target, Existing(existing))
     return dry_run(cluster, bundle.objects, target, found) if server else found
 

@@ -18,7 +18,7 @@ from relight.recovery.dryrun import dry_run
 from relight.recovery.forecast import forecast
 from relight.recovery.ledger import Fate, Ledger
 from relight.recovery.plan import PlanBundle, bind, open_plan
-from relight.recovery.references import REFERENCES
+from relight.recovery.references import REFERRED
 from relight.recovery.release import lift
 from relight.recovery.standing import Existing
 from relight.recovery.target import EMPTY, inspect
@@ -150,7 +150,7 @@ def test_everything_comes_back_or_is_listed_and_a_second_restore_changes_nothing
         assert {row.fate for row in again.rows if row.fate not in (Fate.SKIPPED, Fate.UNCHANGED)} == set(), [
             str(row) for row in again.rows if row.fate not in (Fate.SKIPPED, Fate.UNCHANGED)
         ]
-        target = inspect(runner, "runner", bundle.objects, set(REFERENCES))
+        target = inspect(runner, "runner", bundle.objects, set(REFERRED))
         foreseen = dry_run(runner, bundle.objects, target, forecast(bundle.objects, target, Existing.UPDATE))
         unlike = [
             (str(item.identity), one)

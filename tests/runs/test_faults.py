@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relight.errors import ApprovalExpired, RunInProgress
+from relight.errors import RunInProgress
 from relight.model import Phase
 from tests.runs.invariants import holds
 from tests.runs.stage import Stage
@@ -144,15 +144,6 @@ def test_a_backup_whose_bytes_changed_is_refused_and_named(stage: Stage) -> None
         run_id = stage.start(mode="drill", backup=uri)
         failed_by_name(stage, run_id, Phase.RESTORE)
     assert "DigestMismatch" in str(stage.receipts(run_id))
-
-
-def test_an_unanswered_approval_expires(stage: Stage) -> None:
-    run_id = stage.start(mode="incident", break_glass="nobody is awake")
-    asked = stage.asked(run_id)
-    assert stage.ended(run_id)["end"] == "Expired"
-    holds(stage, run_id)
-    with pytest.raises(ApprovalExpired):
-        stage.decide(run_id, "approve", evidence_hash=asked["evidence_hash"])
 
 
 def test_an_execution_that_is_stopped_by_hand_leaves_a_runner_that_ends_itself(stage: Stage) -> None:
