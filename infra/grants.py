@@ -117,7 +117,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         LIST,
         *STILL,
         Grant("s3:ListBucket", "the evidence bucket", LIST.why),
-        Grant("cloudwatch:DescribeAlarms", "its own alarms", "the apps' health on their page"),
+        Grant("cloudwatch:DescribeAlarms", "everything", "the apps' health on their page; as for the watch"),
         Grant("events:DescribeRule", "the alarms' rules", "whether an app is armed"),
         Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
         Grant("states:StartExecution", "the state machine", "POST /runs: a person asks for a run"),

@@ -200,7 +200,7 @@ class OrchestratorStack(Stack):
             "signing_key": evidence.key.key_arn,
         }
         self._parameter("Deployment", "deployment", self.to_json_string(deployment))
-        self._parameter("Console", "console", canonical(encode(self._config.console)).decode())
+        self._parameter("ConsoleRoles", "console", canonical(encode(self._config.console)).decode())
         for app in self._config.apps:
             self._parameter(f"App{app.name}", f"apps/{app.name}", stored(app))
 

@@ -22,8 +22,8 @@ test holds the two together. Every function has a role of its own, and so has th
 | check readiness | `lambda:InvokeFunction` on `function:<name>-check` |
 | start runs, fail back | `execute-api:Invoke` on `<api>/*/POST/runs` and `<api>/*/POST/runs/*/failback` |
 | approve, reject | `execute-api:Invoke` on `<api>/*/POST/runs/*/approve` and `<api>/*/POST/runs/*/reject` |
-| ask again after an expiry | `execute-api:Invoke` on `<api>/*/POST/runs/*/request` |
 | open the pages, as viewer, operator or approver | `execute-api:Invoke` on `<api>/*/POST/sign-in/<role>` |
+| ask again after an expiry | `execute-api:Invoke` on `<api>/*/POST/runs/*/request` |
 | see triggers | `events:DescribeRule`, `scheduler:GetSchedule`, `cloudwatch:DescribeAlarms` |
 | arm, disarm | these, and `events:EnableRule`, `events:DisableRule`, `scheduler:UpdateSchedule`, |
 | | and `iam:PassRole` on the scheduler's role |

@@ -63,6 +63,7 @@ PAGES: dict[str, Role | None] = {
     "GET /console/runs/{run_id}/evidence/{proxy+}": Role.VIEWER,
     "POST /console/runs/{run_id}/approve": Role.APPROVER,
     "POST /console/runs/{run_id}/reject": Role.APPROVER,
+    "POST /console/runs/{run_id}/request": Role.OPERATOR,
     "POST /console/runs/{run_id}/failback": Role.OPERATOR,
     "GET /console/sign-in": None,
     "POST /console/sign-in": None,

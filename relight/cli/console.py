@@ -1,20 +1,23 @@
 """``relight console``: a link that signs you in to the console's pages, as whom you are here."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
+from relight.cli.runs import run_id_of
 from relight.cli.session import Session
 from relight.errors import NotPermitted, RoleMissing
 from relight.roles import LADDER, Role
 from relight.settings import console_address
 
+RunOption = Annotated[str | None, typer.Argument(help="The run whose page it leads to.", callback=run_id_of)]
 RoleOption = Annotated[
     Role | None, typer.Option("--as", help="At most this role; the highest that you may have when left out.")
 ]
 
 
-def console(session: Session, role: RoleOption = None) -> None:
+def console(session: Session, run_id: RunOption = None, role: RoleOption = None) -> None:
     """Prints a link that signs you in to the console in a browser.
 
     It works once, within two minutes. Whoever opens it is you: send it to nobody.
@@ -22,10 +25,12 @@ def console(session: Session, role: RoleOption = None) -> None:
     \b
     Examples:
       relight console
+      relight console RUN_ID
       relight console --as viewer
     """
     made = link(session, [role] if role else LADDER[::-1])
-    address = (console_address() or session.deployment.api).rstrip("/") + made["path"]
+    to = f"&to={quote(f'/console/runs/{run_id}')}" if run_id else ""
+    address = (console_address() or session.deployment.api).rstrip("/") + made["path"] + to
     said = f"you are {made['role']} there; the link works once, until {made['expires_at']}"
     document = {"url": address, "role": made["role"], "expires_at": made["expires_at"]}
 

@@ -32,8 +32,8 @@ def go(browser: Browser, issuer: Issuer) -> Browser:
     return browser
 
 
-def leave(browser: Browser) -> dict[str, str]:
-    browser.open("/console/sign-in/start")
+def leave(browser: Browser, query: str = "") -> dict[str, str]:
+    browser.open(f"/console/sign-in/start{query}")
     assert browser.status == 303
     for one in browser.page["cookies"]:
         name, _, value = one.partition(";")[0].partition("=")
@@ -47,6 +47,15 @@ def test_a_person_signs_in_at_the_issuer_and_is_who_it_says(issuer: Issuer) -> N
     go(browser, issuer)
     assert browser.status == 303, browser.text
     assert "ann@example.com (approver)" in browser.open("/console")
+
+
+def test_who_came_for_a_run_is_led_to_it(issuer: Issuer) -> None:
+    browser = Browser()
+    assert "sign-in/start?to=/console/runs/run-1" in browser.open("/console/runs/run-1")
+    back = urlsplit(issuer.agrees(leave(browser, "?to=/console/runs/run-1")))
+    browser.open(f"{back.path}?{back.query}")
+    browser.send("/console/sign-in/back")
+    assert browser.page["headers"]["location"] == "/console/runs/run-1"
 
 
 def test_the_issuer_is_asked_by_code_with_pkce_state_and_nonce(issuer: Issuer) -> None:

@@ -13,6 +13,7 @@ from relight.roles import Role
 from tests.handlers.browser import NOWHERE, Browser, link
 from tests.handlers.conftest import Configure, World
 from tests.handlers.test_console import ANN, BOB, ask
+from tests.handlers.test_pages import PAGE
 
 
 # ---------------------------------------------------------------- by a link
@@ -34,6 +35,21 @@ def test_the_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(world:
     (cookie,) = browser.page["cookies"]
     assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
     assert "Domain" not in cookie
+
+
+def test_who_opens_a_runs_link_is_led_there_once_signed_in_and_nowhere_else(world: World) -> None:
+    browser = Browser()
+    browser.open("/console/runs/run-1")
+    assert browser.status == 401
+    for to, where in (
+        (PAGE, PAGE),
+        ("//evil.test", "/console"),
+        ("https://evil.test", "/console"),
+        ("/console\\\\x", "/console"),
+    ):
+        browser.open(f"{link(BOB)}&to={to}")
+        browser.send("/console/sign-in")
+        assert browser.page["headers"]["location"] == where
 
 
 def test_a_link_works_once(world: World) -> None:

@@ -28,7 +28,7 @@ def start(desk: Desk, visit: Visit) -> Answer:
     """Sends the browser to the issuer."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
-    kept = cookie(visit.request, f"{state}.{nonce}.{verifier}", SECONDS, START)
+    kept = cookie(visit.request, f"{state}.{nonce}.{verifier}.{visit.request.to}", SECONDS, START)
     where = oidc.address(configured(), back(visit.request), state, nonce, challenge)
     return answer(303, "", "text/plain; charset=utf-8", (kept,), location=where)
 
@@ -44,14 +44,14 @@ def returned(desk: Desk, visit: Visit) -> Answer:
 def finish(desk: Desk, visit: Visit) -> Answer:
     """Raises SignInRefused, and RoleMissing for somebody whom no role's list names."""
     form, sign_in = visit.request.form, configured()
-    state, nonce, verifier = remembered(visit.request)
+    state, nonce, verifier, to = remembered(visit.request)
     if not state or not hmac.compare_digest(state, form.get("state", "")):
         raise SignInRefused("sign-in", "it was not begun in this browser, or too long ago", "sign in again")
     claims = oidc.claims(sign_in, back(visit.request), form.get("code", ""), verifier, nonce)
     who = signed_in(sign_in, claims)
     if role_of(parameters.console(), who.name, who.groups, by_aws=False) is None:
         raise RoleMissing(who.name, "is known, and has no role here", "ask whoever keeps relight.toml ([console])")
-    return begin(desk, visit, who, (cookie(visit.request, "", 0, START),))
+    return begin(desk, visit, who, to, (cookie(visit.request, "", 0, START),))
 
 
 def signed_in(sign_in: SignIn, claims: dict[str, Any]) -> SignedIn:
@@ -64,10 +64,11 @@ def signed_in(sign_in: SignIn, claims: dict[str, Any]) -> SignedIn:
     return SignedIn(name=name, role=Role.APPROVER, expires_at=0, issuer=sign_in.issuer, groups=listed)
 
 
-def remembered(request: Request) -> tuple[str, str, str]:
-    state, _, rest = request.cookies.get(inside(request, START), "").partition(".")
-    nonce, _, verifier = rest.partition(".")
-    return state, nonce, verifier
+def remembered(request: Request) -> tuple[str, str, str, str]:
+    """State, nonce, verifier, and where the person wanted to be; all empty where no sign-in was begun."""
+    kept = request.cookies.get(inside(request, START), "").split(".", 3)
+    state, nonce, verifier, to = kept if len(kept) == 4 else [""] * 4
+    return state, nonce, verifier, to
 
 
 def back(request: Request) -> str:

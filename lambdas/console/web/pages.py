@@ -39,12 +39,13 @@ def nowhere(desk: Desk, visit: Visit) -> Answer:
 
 
 def door(desk: Desk, visit: Visit) -> Answer:
-    return sign_in_page(visit, 200)
+    return sign_in_page(visit, visit.request.to)
 
 
-def sign_in_page(visit: Visit, code: int) -> Answer:
+def sign_in_page(visit: Visit, to: str, code: int = 200) -> Answer:
+    """``to``: where the person is led once they are signed in."""
     link, at = visit.request.query.get("link", ""), parameters.console().sign_in
-    return page("sign-in.html.j2", visit, code, link=link, issuer=at.issuer if at else "")
+    return page("sign-in.html.j2", visit, code, link=link, to=to, issuer=at.issuer if at else "")
 
 
 ROUTES: dict[str, Page] = {
@@ -88,5 +89,5 @@ def serve(event: dict[str, Any]) -> Answer:
 def refused(visit: Visit | None, error: RelightError) -> Answer:
     """The error as a page; who is not signed in is shown how to be."""
     if visit and isinstance(error, NotSignedIn):
-        return sign_in_page(visit, status(error))
+        return sign_in_page(visit, visit.request.path, status(error))
     return page("error.html.j2", visit, status(error), error=error)

@@ -1,5 +1,6 @@
 """A browser's request, as the pages need it."""
 
+import re
 from base64 import b64decode
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from relight.errors import ForeignRequest, RequestInvalid
 
 LARGEST = 20_000  # bytes of a form
+PAGE = re.compile(r"/console(/(?!\.\.?(/|$))[A-Za-z0-9_.~%-]+)*")
 SAME = ("same-origin", "none")
 
 
@@ -42,6 +44,12 @@ class Request:
     @property
     def secure(self) -> bool:
         return self.headers.get("x-forwarded-proto") == "https"
+
+    @property
+    def to(self) -> str:
+        """Where a person wants to be once they are signed in: a page of ours, or nothing."""
+        asked = self.form.get("to") or self.query.get("to") or ""
+        return asked if PAGE.fullmatch(asked) else ""
 
     def require_own(self) -> None:
         """Raises ForeignRequest for a POST that did not come from one of our own pages, or does not say where from."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.console import decisions, runs
+from lambdas.console import again, decisions, runs
 from lambdas.console.answers import Answer, see
 from lambdas.console.desk import Call, Desk
 from lambdas.console.refusals import status
@@ -45,6 +45,7 @@ ACTIONS: dict[str, Action] = {
     "reject": Action(
         does=decisions.reject, fields=("evidence_hash", "reason"), when=lambda view: view.waits_for == "decision"
     ),
+    "request": Action(does=again.request, fields=("reason",), when=lambda view: bool(view.ask_until)),
     "failback": Action(does=decisions.failback, fields=(), when=lambda view: view.serving),
 }
 
@@ -86,10 +87,10 @@ def act(desk: Desk, visit: Visit, action: str) -> Answer:
     """Does what the form asks, as the API would; then shows the run, with what was refused at its top."""
     chosen = ACTIONS[action]
     try:
-        chosen.does(desk, visit.call(**chosen.body(visit.request.form)))
+        done = chosen.does(desk, visit.call(**chosen.body(visit.request.form)))
     except RelightError as error:
         return shown(desk, visit, error)
-    return see(f"{HOME}/runs/{visit.request.params['run_id']}")
+    return see(f"{HOME}/runs/{done['run_id']}")  # asked again, it is another run
 
 
 def timeline(view: View) -> list[dict[str, Any]]:

@@ -91,14 +91,14 @@ def sign_in(desk: Desk, visit: Visit) -> Answer:
     who = Sessions(desk.settings.table).redeem(visit.request.form.get("link", ""))
     if who is None:
         raise LinkSpent("link", "was used before, is too old, or was never made", "make another: relight console")
-    return begin(desk, visit, who)
+    return begin(desk, visit, who, visit.request.to)
 
 
-def begin(desk: Desk, visit: Visit, who: SignedIn, cookies: tuple[str, ...] = ()) -> Answer:
-    """A new session, always with a new secret, and the way home."""
+def begin(desk: Desk, visit: Visit, who: SignedIn, to: str, cookies: tuple[str, ...] = ()) -> Answer:
+    """A new session, always with a new secret, and the way to the page that was wanted."""
     secret = secrets.token_urlsafe(32)
     Sessions(desk.settings.table).put_session(secret, replace(who, expires_at=int(time.time()) + SESSION_SECONDS))
-    return see(HOME, (cookie(visit.request, secret, SESSION_SECONDS), *cookies))
+    return see(to or HOME, (cookie(visit.request, secret, SESSION_SECONDS), *cookies))
 
 
 def sign_out(desk: Desk, visit: Visit) -> Answer:
