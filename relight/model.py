@@ -223,6 +223,7 @@ class Restoration:
     """What the agent restored. ``counts``: objects by fate, as ``relight.recovery.ledger.Fate`` names them.
 
     ``forecast``: how the plan's prediction of these fates held; ``surprises``: the first objects that came otherwise.
+    ``earlier``: what became of what an earlier restore had left on the runner; empty where there was nothing.
     """
 
     outcome: RestoreOutcome
@@ -235,6 +236,7 @@ class Restoration:
     hooks: tuple["Check", ...] = ()
     forecast: str = ""
     surprises: tuple[str, ...] = ()
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,10 +151,15 @@ def launched(fact: dict[str, Any]) -> str:
     return f"{fact.get('instance_type', 'an instance')} in {fact.get('zone', 'some zone')}"
 
 
+CHANGED = ("created", "transformed", "failed")  # fates of objects that the restore touched, or tried to
+
+
 def restored(fact: dict[str, Any]) -> str:
-    made = counts(fact.get("counts") or {})
-    files, outcome = fact.get("volume_files", 0), fact.get("outcome", "")
-    return f"{outcome}: objects: {made}; {files} files, {size(fact.get('volume_bytes', 0))}"
+    found, earlier = fact.get("counts") or {}, fact.get("earlier", "")
+    nothing = "nothing was changed; " if found.get("unchanged") and not any(found.get(fate) for fate in CHANGED) else ""
+    made = f"{fact.get('outcome', '')}: {nothing}objects: {counts(found)}"
+    said = f"; what an earlier restore left {earlier}" if earlier else ""
+    return f"{made}; {fact.get('volume_files', 0)} files, {size(fact.get('volume_bytes', 0))}{said}"
 
 
 TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {  # what a phase says when it is over, from which fact

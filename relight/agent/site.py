@@ -24,12 +24,13 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What a restore makes, and once it has ``ended``, what came of it."""
+    """What a restore makes, and once it has ``ended``, what came of it. ``damaged``: on purpose, by a negative control."""
 
     run_id: str
     plan_hash: str
     metadata_sha256: str
     objects: tuple[Made, ...]
+    damaged: bool = False
     ended: bool = False
     outcome: RestoreOutcome = RestoreOutcome.PARTIAL
     counts: dict[str, int] = field(default_factory=dict)

@@ -30,6 +30,7 @@ FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
         ("forecast", "restore", "forecast", str),
         ("files", "restore", "volume_files", "{:,}".format),
         ("data", "restore", "volume_bytes", size),
+        ("what an earlier restore left", "restore", "earlier", str),
         ("onto", "restore", "cluster", "Kubernetes {}".format),
     ),
     "Who decided": (

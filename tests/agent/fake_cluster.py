@@ -36,10 +36,14 @@ class FakeCluster:
         if obj["metadata"]["name"] in self.refuse:
             raise ClusterRefused(f"{obj['kind']} {obj['metadata']['name']}: HTTP 422; it is invalid; correct the manifest")
         with self._lock:
-            self._version += 1
+            key = (obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
             kept = copy.deepcopy(obj) | {"status": copy.deepcopy(READY_STATUS.get(obj["kind"], {}))}
-            kept["metadata"]["resourceVersion"] = str(self._version)
-            self.objects[(obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"])] = kept
+            before = self.objects.get(key, {"metadata": {}})
+            kept["metadata"]["resourceVersion"] = before["metadata"].get("resourceVersion")
+            if kept != before:
+                self._version += 1
+                kept["metadata"]["resourceVersion"] = str(self._version)
+            self.objects[key] = kept
             return copy.deepcopy(kept)
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:

@@ -1,4 +1,5 @@
-"""Restore: volumes in place first, then every object of the plan, wave by wave, into a clean cluster."""
+"""Restore: volumes in place first, then every object of the plan, wave by wave, into a clean cluster - or onto what an
+earlier restore of the same plan left, where that is still what it was."""
 
 import shutil
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 from relight.agent.job import Job
 from relight.agent.logs import log
 from relight.agent.site import Made, Restored
-from relight.agent.tasks.remove import remove_previous
+from relight.agent.tasks.earlier import STAYS, settle
 from relight.errors import RelightError
 from relight.model import Check, Restoration
 from relight.recovery.apply import Applier, apply_plan
@@ -33,10 +34,13 @@ def perform(job: Job) -> Restoration:
         job.bench.forget(fetched)
         raise
     job.cluster_ready()
-    remove_previous(job)
+    earlier = settle(job, staged.tree)
     restored = _begin(job, objects)
     fetched.taken()
-    _put_in_place(job, staged.tree)
+    if earlier == STAYS:
+        shutil.rmtree(staged.tree, ignore_errors=True)
+    else:
+        _put_in_place(job, staged.tree)
     log.info("volumes in place, cluster ready", run_id=restored.run_id)
     ledger = _apply(job, plan, objects)
     log.info("objects applied", run_id=restored.run_id, outcome=ledger.outcome)
@@ -53,6 +57,7 @@ def perform(job: Job) -> Restoration:
         hooks=hooks,
         forecast=ledger.score,
         surprises=tuple(map(str, ledger.surprises[:SHOWN])),
+        earlier=earlier,
     )
 
 
@@ -94,7 +99,11 @@ def _begin(job: Job, objects: tuple[PlannedObject, ...]) -> Restored:
     ]
     plan = job.order.plan
     restored = Restored(
-        run_id=job.order.run.run_id, plan_hash=plan.hash, metadata_sha256=plan.metadata_sha256, objects=tuple(made)
+        run_id=job.order.run.run_id,
+        plan_hash=plan.hash,
+        metadata_sha256=plan.metadata_sha256,
+        objects=tuple(made),
+        damaged=job.order.run.negative_control,
     )
     job.bench.site.begin(restored)
     return restored
