@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, MinLen, Predicate
 
 from relight.consoleconfig import ConsoleConfig
 from relight.errors import UnknownApp
-from relight.formats import is_email, is_period, is_region
+from relight.formats import is_email, is_host, is_period, is_region
 from relight.runnerconfig import RunnerConfig
 from relight.values import (
     X25519,
@@ -182,6 +182,7 @@ class App(Strict):
     ``kms_key``: ARN of the key that S3 encrypts the app's backups with. ``approvals``: so many people must approve a run,
     of ``approvers`` where it names any (ARNs or signed-in names, ``*`` for any part); ``session_roles``: roles whose
     session names are people, not chosen freely. ``request_hold``: seconds that a runner on which nobody decided is held.
+    ``registries``: names of public ones that a check of readiness asks for the app's images, without a sign-in.
     """
 
     name: Name
@@ -212,6 +213,7 @@ class App(Strict):
     silence: Positive = 120
     max_state_bytes: Positive = 50 * 2**30
     max_state_files: Positive = 2_000_000
+    registries: tuple[Annotated[str, Predicate(is_host)], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from relight.config import App, Drill
 from relight.model import Arming, Mode, PassedDrill, Phase, Run, canonical, encode, moment, timestamp
 
 GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
-# When to rehearse, what to keep and who decides change no recovery.
-UNCHANGED_BY = ("drill", "retention", "approvals", "approvers", "session_roles", "request_hold")
+# When to rehearse, what to keep, whom to ask and who decides change no recovery.
+UNCHANGED_BY = ("drill", "retention", "registries", "approvals", "approvers", "session_roles", "request_hold")
 
 
 def version(app: App) -> str:

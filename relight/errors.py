@@ -509,6 +509,12 @@ class HookFailed(RunError):
     code = "R419"
 
 
+class RegistryNotAsked(FinalError):
+    """An image's registry, or where that leads, is no public name over HTTPS: no backup chooses whom we connect to."""
+
+    code = "R421"
+
+
 class NotQuiet(RunError):
     """Something still writes to the app's claims: a backup made now would be torn."""
 

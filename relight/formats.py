@@ -102,6 +102,14 @@ def is_network(value: str) -> bool:
     return False
 
 
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+
+def is_host(value: str) -> bool:
+    """must be a public host's name such as ghcr.io: lower-case, no address, no port"""
+    return re.fullmatch(rf"(?=.{{4,253}}$)(?:{LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?", value, re.ASCII) is not None
+
+
 def is_email(value: str) -> bool:
     """must be an e-mail address"""
     return re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value) is not None

@@ -111,12 +111,13 @@ class Reading:
     def images(self, material: Material) -> tuple[Image, ...] | Unread:
         if material.planned().broken:
             return Unread("there is no plan to take them from")
-        return tuple(self._image(ref, architectures(material.platforms, ref)) for ref in material.planned().images)
+        with ThreadPoolExecutor(THREADS, "images") as pool:
+            seen = {ref: architectures(material.platforms, ref) for ref in material.planned().images}
+            return tuple(pool.map(self._image, seen, seen.values()))
 
-    @staticmethod
-    def _image(ref: str, seen: frozenset[str]) -> Image:
+    def _image(self, ref: str, seen: frozenset[str]) -> Image:
         """What the registry says of it, and where the backup saw it run."""
-        found = attempt(lambda: registry.look(ref))
+        found = attempt(lambda: registry.look(ref, self.app.registries))
         if isinstance(found, Unread):
             return Image(ref=ref, there=None, seen=seen, why=found.why)
         return Image(ref=ref, there=found.there, architectures=found.architectures, seen=seen, why=found.why)

@@ -1,4 +1,4 @@
-"""Whether an image is where its reference says, as far as AWS can be asked: Amazon ECR in this account's region."""
+"""Whether an image is where its reference says: Amazon ECR by its API, a public registry without a sign-in."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from typing import Any
 
 from relight.adapters.aws import client
 from relight.adapters.calls import Refused, call
+from relight.adapters.public_registry import Registry, place
 
 ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>[^@:]+)@(?P<digest>sha256:\w+)"
@@ -24,12 +25,25 @@ class Found:
     architectures: frozenset[str] | None = None
 
 
-def look(ref: str) -> Found:
-    """Raises a RelightError where ECR cannot be asked now."""
+def look(ref: str, registries: tuple[str, ...] = ()) -> Found:
+    """``registries``: the public ones that may be asked. Raises a RelightError where the image's cannot be asked now."""
     found = ECR.fullmatch(ref)
-    if found is None:
-        registry = ref.partition("/")[0] if "." in ref.partition("/")[0] else "docker.io"
-        return Found(there=None, why=f"registry {registry} is not asked: only Amazon ECR is, for a reference by digest")
+    return _public(ref, registries) if found is None else _ecr(found)
+
+
+def _public(ref: str, registries: tuple[str, ...]) -> Found:
+    where = place(ref)
+    if where is None:
+        return Found(there=None, why="no registry is asked for it: it names none by a public name, or no digest")
+    if where.registry not in registries:
+        return Found(there=None, why=f"{where.registry} is not among the registries that relight.toml lets be asked")
+    manifest = Registry().manifest(where, (*INDEXES, *SINGLE))
+    if manifest is None:
+        return Found(there=False, why=f"registry {where.host} does not have its digest")
+    return _manifest(manifest)
+
+
+def _ecr(found: re.Match[str]) -> Found:
     if found["region"] != client("ecr").meta.region_name:
         return Found(there=None, why=f"its registry is in {found['region']}, another region than this one")
     image = {"imageDigest": found["digest"]}
@@ -44,9 +58,11 @@ def look(ref: str) -> Found:
     return _manifest(answer["images"][0].get("imageManifest", "{}"))
 
 
-def _manifest(text: str) -> Found:
-    rows = json.loads(text).get("manifests")
-    if rows is None:
+def _manifest(text: str | bytes) -> Found:
+    """What it says of itself; one that says nothing that makes sense is there all the same."""
+    try:
+        platforms = [row.get("platform") or {} for row in json.loads(text)["manifests"]]
+        named = frozenset(str(one.get("architecture", "")) for one in platforms) - {"", "unknown"}
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return Found(there=True, why="it is there; its manifest does not name its architecture")
-    named = frozenset(str((row.get("platform") or {}).get("architecture", "")) for row in rows) - {"", "unknown"}
-    return Found(there=True, why="it is there", architectures=named)
+    return Found(there=True, why="it is there", architectures=named or None)

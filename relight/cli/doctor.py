@@ -44,10 +44,16 @@ def doctor(session: Session) -> int:
         ]
         page.print(table(("check", "state", ""), rows))
         page.print()
-        page.print("all is well" if not bad else f"{len(bad)} check(s) failed: fix the first and run relight doctor again")
+        page.print(summary(bad, [finding for finding in found if finding.state == "missing"]))
 
     session.output.show({"ok": not bad, "findings": found}, render)
     return exits.ENDED_BADLY if bad else exits.DONE
+
+
+def summary(bad: list[Finding], lacking: list[Finding]) -> str:
+    if bad:
+        return f"{len(bad)} check(s) failed: fix the first and run relight doctor again"
+    return f"nothing failed; {len(lacking)} thing(s) would work better: see their fix" if lacking else "all is well"
 
 
 def python(session: Session) -> Iterator[Finding]:

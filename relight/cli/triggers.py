@@ -100,9 +100,7 @@ def triggers(session: Session, app: AppOption = None) -> None:
 
     def render(page: Page) -> None:
         page.print(table(("trigger", "armed", "next", "last", "what came of it"), [cells(row) for row in rows]))
-        for line in footer(chosen, rows, alarms, last.get("recovered")):
-            page.print(line)
-        for line in standing(found, unproven):
+        for line in (*footer(chosen, alarms, last.get("recovered")), *standing(found, unproven)):
             page.print(line)
 
     document = {"app": chosen, "alarms": alarms, "triggers": rows, "recovered": last.get("recovered")}
@@ -110,14 +108,15 @@ def triggers(session: Session, app: AppOption = None) -> None:
 
 
 def standing(found: tuple[Trigger, ...], unproven: str | None) -> Iterator[str]:
-    """Whose arming it is, and what nobody has rehearsed."""
+    """Whose arming it is, what nobody has rehearsed, and what to do about either."""
     alarm = next(one for one in found if one.trigger == "alarm")
     if unproven and alarm.armed:
         yield f"[red]unproven[/]: {escape(risk(alarm.arming, unproven))}; rehearse it: relight drill"
-    elif unproven:
-        yield f"unproven: {escape(unproven)}; rehearse it: relight drill"
     elif alarm.arming:
         yield f"armed by {escape(alarm.arming.by)} at {alarm.arming.at}"
+    if not all(one.armed for one in found):
+        why = f" ({escape(unproven)})" if unproven else ""
+        yield f"what is off starts nothing; let it: {f'relight drill{why}, then relight arm' if unproven else 'relight arm'}"
 
 
 def due(one: Trigger, now: datetime) -> str | None:
@@ -136,10 +135,8 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     return row["trigger"], "on" if row["armed"] else "off", every, last.get("at", "never"), came or DOES[row["trigger"]]
 
 
-def footer(app: str, rows: list[dict[str, Any]], alarms: dict[str, str], recovered: dict[str, Any] | None) -> Iterator[str]:
+def footer(app: str, alarms: dict[str, str], recovered: dict[str, Any] | None) -> Iterator[str]:
     says = [SAYS[pair] for pair in alarms.items() if pair in SAYS]
     yield f"app {app}: {'; '.join(says) or 'the probe has not said enough yet'}"
     if recovered and recovered.get("run_id"):
         yield f"  {recovered['at']}  {escape(recovered['said'])}"
-    if not all(row["armed"] for row in rows):
-        yield "what is off starts nothing; let it: relight arm"

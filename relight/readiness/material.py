@@ -10,12 +10,14 @@ from relight.recovery.sizes import architecture
 from relight.words import duration, size
 
 MUCH = 0.8  # of the disk: the app writes too, once it runs
+BACK_UP = "back up now: relight backup"
+NO_PLAN = "correct what backup or manifests says first, then check again"
 RESTORE_ANYWAY = "correct it at its source and back up again, or say allow_partial in relight.toml"
 
 
 def backup(facts: Facts, backup: Backup) -> Findings:
     if backup.broken:
-        yield failed(backup.broken, "Plan ends: there is nothing to restore", "back up now: relight backup")
+        yield failed(backup.broken, "Plan ends: there is nothing to restore", BACK_UP)
         return
     for why in backup.passed_over[:3]:
         yield warning(f"passed over {why}", "a run takes an older backup", "look into it: relight backups")
@@ -25,7 +27,7 @@ def backup(facts: Facts, backup: Backup) -> Findings:
 
 def rpo(facts: Facts, backup: Backup) -> Findings:
     if backup.created_at is None:
-        yield failed(backup.broken or "no backup", "everything since the beginning is lost", "back up now: relight backup")
+        yield failed("there is no backup whose age counts", "everything since the beginning is lost", BACK_UP)
         return
     age = (facts.at - backup.created_at).total_seconds()
     seen = f"{backup.backup_id} is {duration(max(age, 0))} old; the RPO is {duration(facts.app.rpo)}"
@@ -38,7 +40,7 @@ def rpo(facts: Facts, backup: Backup) -> Findings:
 
 def manifests(facts: Facts, planned: Planned) -> Findings:
     if planned.broken:
-        yield failed(planned.broken, "Plan ends with this error", "correct what it names", "plan")
+        yield failed(planned.broken, "Plan ends with this error", NO_PLAN, "plan")
         return
     say = warning if facts.app.allow_partial else failed
     for one in planned.unfit[:10]:
@@ -61,7 +63,7 @@ def memory(facts: Facts, planned: Planned) -> Findings:
     fix = "name larger types under runner.instance_types in relight.toml, and deploy; or lower the app's requests"
     fits = [kind for kind in facts.ladder if kind not in small]
     if planned.broken:
-        yield unverified("there is no plan to add up", "pods may stay Pending", "correct what manifests says")
+        yield unverified("there is no plan to add up", "pods may stay Pending", NO_PLAN)
     elif not fits:
         yield failed("; ".join(f"{one.where} {one.detail}" for one in small.values()), "pods stay Pending", fix)
     elif small:
@@ -74,8 +76,8 @@ def memory(facts: Facts, planned: Planned) -> Findings:
 def disk(facts: Facts, backup: Backup, planned: Planned, disk_gib: int) -> Findings:
     limits = f"at most {size(facts.app.max_state_bytes)} and {facts.app.max_state_files} files are taken"
     if planned.broken or backup.bytes is None or backup.files is None:
-        seen = backup.broken or planned.broken or "this backup does not record its volumes"
-        yield unverified(seen, "the disk may fill up", "back up again, then check again")
+        seen = "there is no plan to add up" if planned.broken else "this backup does not record its volumes"
+        yield unverified(seen, "the disk may fill up", NO_PLAN if planned.broken else "back up again, then check again")
     elif backup.bytes > facts.app.max_state_bytes or backup.files > facts.app.max_state_files:
         seen = f"{size(backup.bytes)} in {backup.files} files; {limits}"
         yield failed(seen, "Restore refuses it as too large", "raise max_state_bytes or max_state_files of the app")
@@ -109,7 +111,8 @@ def images(facts: Facts, images: tuple[Image, ...]) -> Findings:
         elif one.there is None or not (one.architectures or one.seen) >= runs:
             ran = f"ran on {', '.join(sorted(one.seen))}" if one.seen else "where it ran is not recorded"
             seen = f"{one.ref}: {one.why}; {ran}; the runner is {pinned}"
-            yield unverified(seen, "its pods may not start", "prove it: relight drill pulls and runs it")
+            fix = "prove it: relight drill pulls and runs it; to have a public registry asked, name it under registries"
+            yield unverified(seen, "its pods may not start", fix)
         else:
             good += 1
     if good == len(images):
@@ -121,7 +124,7 @@ def architectures(facts: Facts, planned: Planned) -> Findings:
     for found in odd[:10]:
         yield failed(f"{found.where} {found.detail}", "its pods cannot run there", "change the ladder's types, or the image")
     if planned.broken:
-        yield unverified("there is no plan to look into", "pods may not run", "correct what manifests says")
+        yield unverified("there is no plan to look into", "pods may not run", NO_PLAN)
     elif not odd:
         yield passed("no manifest asks for another architecture than the runner's")
 

@@ -148,9 +148,9 @@ def test_an_image_in_ecr_is_found_by_its_digest_with_its_architectures(world: Wo
 @pytest.mark.parametrize(
     ("ref", "why"),
     [
-        ("nginx@sha256:" + "1" * 64, "registry docker.io is not asked"),
-        ("quay.io/x/y@sha256:" + "1" * 64, "registry quay.io is not asked"),
-        (REPOSITORY + ":1.2", "is not asked"),
+        ("nginx@sha256:" + "1" * 64, "docker.io is not among the registries"),
+        ("quay.io/x/y@sha256:" + "1" * 64, "quay.io is not among the registries"),
+        (REPOSITORY + ":1.2", "no registry is asked for it"),
         (REPOSITORY.replace("eu-central-1", "us-east-1") + "@sha256:" + "1" * 64, "us-east-1, another region"),
     ],
 )

@@ -64,7 +64,7 @@ ROWS: tuple[Row, ...] = (
     ("backup", {"backup": BROKEN}, BAD, "plan", "there is none to choose from"),
     ("backup", {"backup": replace(B1, passed_over=("s3://x: truncated",))}, ODD, "plan", "passed over s3://x"),
     ("rpo", {"backup": replace(B1, created_at=NOW - timedelta(hours=26))}, BAD, "plan", "b1 is 26 h 00 min old"),
-    ("rpo", {"backup": BROKEN}, BAD, "plan", "no backup can be used"),
+    ("rpo", {"backup": BROKEN}, BAD, "plan", "there is no backup whose age counts"),
     ("manifests", {"planned": Planned(unfit=("Widget w: nothing serves it",))}, BAD, "restore", "Widget w"),
     ("manifests", {"planned": Planned(broken="image 'x' has no digest")}, BAD, "plan", "has no digest"),
     (

@@ -11,9 +11,9 @@ import pytest
 
 from relight.adapters.catalog import Catalog
 from relight.adapters.s3 import S3, join
-from relight.adapters.triggers import SCHEDULE
+from relight.adapters.triggers import SCHEDULE, switch
 from relight.errors import RunInProgress
-from relight.model import BackupState, Mark, MarkName, timestamp
+from relight.model import Arming, BackupState, Mark, MarkName, timestamp
 from tests.runs.invariants import holds
 from tests.runs.stage import Stage
 
@@ -56,6 +56,22 @@ def test_an_alarm_during_a_drill_ends_it_as_preempted_and_becomes_one_incident(s
     assert stage.ended(incident)["end"] == "Rejected"
     holds(stage, incident)
     assert stage.named(INCIDENT) == [incident]
+
+
+def test_an_app_armed_by_name_is_named_by_the_check_and_by_the_round_and_by_its_alarm(stage: Stage) -> None:
+    with stage.signed_in():
+        Catalog(stage.deployment.table)._delete("app#sample", "drill")  # as after a first deploy
+        switch("relight", "sample", Arming(by="arn:aws:iam::1:user/ann", at="2026-11-26T03:00:00Z", proven=False))
+    try:
+        found = [one for one in stage.call("check", {"app": "sample"})["findings"] if one["check"] == "triggers"]
+        stage.call("catalog", {"app": "sample"})
+        stage.until(lambda: stage.alarm("sample-unproven") == "ALARM", "its alarm is on", seconds=20)
+    finally:
+        with stage.signed_in():
+            switch("relight", "sample", None)
+    assert [one["state"] for one in found] == ["failed"]
+    said = "armed by its name, unproven, by arn:aws:iam::1:user/ann at 2026-11-26T03:00:00Z: no drill of it has passed yet"
+    assert found[0]["seen"] == said and found[0]["fix"] == "rehearse it: relight drill; not wanted: relight disarm"
 
 
 def test_scheduler_starts_the_drill_that_is_due_by_its_zones_clock(stage: Stage) -> None:
