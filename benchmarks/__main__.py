@@ -10,7 +10,7 @@ from dataclasses import asdict, fields, replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apply, big, critical, data, plans, starts
+from benchmarks import apply, big, console, critical, data, plans, starts
 from benchmarks.table import Row
 
 
@@ -19,6 +19,7 @@ def measure(sizes: data.Sizes, full: bool) -> Iterator[Row]:
     yield from plans.rows()
     yield from starts.rows()
     yield from apply.rows()
+    yield from console.rows()
     yield from critical.rows(sizes.megabytes)
     if full:
         yield from big.rows()

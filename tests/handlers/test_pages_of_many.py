@@ -17,7 +17,7 @@ from tests.handlers.test_console import BOB
 from tests.handlers.test_pages import PAGE, dumped
 
 RUNS, OBJECTS = 1_000, 20_000
-BUDGET = 0.3  # seconds a page, at the handler
+BUDGET = 0.3  # seconds of CPU a page, at the handler, with moto in the same process
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_page_of_a_thousand_runs_is_one_query_and_one_read(many: World, asked:
     seen: list[str] = []
     path, took = "/console/runs", []
     while path:
-        began = time.perf_counter()
+        began = time.process_time()
         text = browser.open(path)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
         rows = [part.partition('"')[0] for part in text.split('<th scope="row"><a href="/console/runs/')[1:]]
         assert len(rows) == min(runlist.ROWS, RUNS - len(seen))
         seen += rows
@@ -70,7 +70,7 @@ def test_a_page_of_a_thousand_runs_is_one_query_and_one_read(many: World, asked:
     assert seen == sorted(seen, key=lambda run_id: order(many, run_id), reverse=True)
     reads = [one for one in asked if one != "get_item"]
     assert reads == ["query", "batch_get_item"] * (RUNS // runlist.ROWS)
-    assert sorted(took)[len(took) // 2] < BUDGET
+    assert max(took) < BUDGET
 
 
 def order(world: World, run_id: str) -> str:
@@ -99,9 +99,9 @@ def test_a_table_of_twenty_thousand_objects_has_pages_and_shows_what_was_refused
     assert text.count('<th scope="row">') == objects.ROWS
     text = browser.open(f"{PAGE}/objects?only=refused")
     assert "Objects 1 to 5 of 5" in text and "c4000" in text
-    began = time.perf_counter()
+    began = time.process_time()
     browser.open(f"{PAGE}/objects?page=50")
-    assert time.perf_counter() - began < BUDGET
+    assert time.process_time() - began < BUDGET
     for odd in ("0", "-1", "999", "x", "1e9", "٣"):
         browser.open(f"{PAGE}/objects?page={odd}")
         assert browser.status == 200
