@@ -39,7 +39,8 @@ class EvidenceStack(Stack):
         self.bucket = self._bucket()
         self.table = self._table()
         self.key = self._key(config.name)
-        self.topic = self._topic(config)
+        self.topic = self._topic("Topic", f"{config.name}-notices", config.notify)
+        self.escalation = self._topic("Escalation", f"{config.name}-escalation", config.escalate)
 
     def _bucket(self) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -92,10 +93,10 @@ class EvidenceStack(Stack):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
-    def _topic(self, config: Config) -> sns.Topic:
+    def _topic(self, title: str, name: str, addresses: tuple[str, ...]) -> sns.Topic:
         """Not encrypted at rest: e-mail leaves in the clear, no message holds a secret, and alarms cannot publish through
         AWS's own key."""
-        topic = sns.Topic(self, "Topic", topic_name=f"{config.name}-notices", display_name="Relight", enforce_ssl=True)
+        topic = sns.Topic(self, title, topic_name=name, display_name="Relight", enforce_ssl=True)
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="OwnAlarmsMayPublish",
@@ -105,6 +106,6 @@ class EvidenceStack(Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        for address in config.notify:
+        for address in addresses:
             topic.add_subscription(subscriptions.EmailSubscription(address))
         return topic

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from relight.model import Phase
 
 RECORD = ("name", "table", "evidence_bucket")
+TOPICS = ("topic", "escalation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,21 +36,21 @@ SPECS: dict[str, Spec] = {
     ),
     Phase.RESTORE: Spec(does="hands the agent its restore task"),
     Phase.VALIDATE: Spec(does="hands the agent its validate task"),
-    Phase.APPROVE: Spec(does="asks people for a decision", settings=(*RECORD, "topic")),
+    Phase.APPROVE: Spec(does="asks people for a decision", settings=(*RECORD, *TOPICS)),
     Phase.PROMOTE: Spec(does="moves pointers and hands the agent its promote task"),
-    Phase.SERVE: Spec(does="waits for a failback"),
+    Phase.SERVE: Spec(does="waits for a failback", settings=(*RECORD, *TOPICS)),
     Phase.FAILBACK: Spec(does="verifies that nothing diverged and hands pointers back"),
     Phase.TEARDOWN: Spec(does="terminates the runner and proves that none is left", timeout=120),
     Phase.REPORT: Spec(
         does="closes and signs the evidence chain, reports",
-        settings=(*RECORD, "signing_key", "topic"),
+        settings=(*RECORD, "signing_key", *TOPICS),
         memory=1024,
         timeout=120,
     ),
     "probe": Spec(does="measures each app's health, each minute", settings=("name", "table"), scheduled=True),
     "arrive": Spec(
         does="makes runs of alarms and schedules, each cause one run",
-        settings=("name", "table", "state_machine", "topic"),
+        settings=("name", "table", "state_machine", *TOPICS),
         scheduled=True,
     ),
     "check": Spec(
@@ -59,9 +60,7 @@ SPECS: dict[str, Spec] = {
         timeout=180,
         scheduled=True,
     ),
-    "console": Spec(
-        does="answers the console API", settings=("name", "table", "state_machine", "evidence_bucket"), timeout=29
-    ),
+    "console": Spec(does="answers the console API", settings=(*RECORD, "state_machine", *TOPICS), timeout=29),
     "catalog": Spec(
         does="proves each backup byte by byte, and names the last valid and the last proven one",
         settings=("name", "table"),

@@ -36,6 +36,10 @@ FRESHNESS = (
 )
 DECRYPT = Grant("kms:Decrypt", "keys of backups", "backups are read, where an app names its kms_key")
 OPEN = Grant("kms:Decrypt", "apps' data keys", "the data key of a sealed backup", "it opens a backup of a sealed app")
+TELL = (
+    Grant("sns:Publish", "the topics", "people hear what became of a run and what is wanted of them; never a token"),
+    Grant("ssm:GetParameter", "the deployment's parameter", "where the run's page is that a message links to"),
+)
 STILL = (
     Grant("s3:GetObject", "every backup's metadata", "whether the backup is still the one that was approved"),
     DECRYPT,
@@ -84,11 +88,11 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         *RECORD,
         APP,
         HAND_OVER,
-        Grant("sns:Publish", "the topic", "people hear that a decision is wanted; never its token"),
+        *TELL,
         Grant("states:SendTaskSuccess", "everything", f"a decision that came before a retry ends it; {NO_NARROWER}"),
     ),
     "promote": (*RECORD, APP, HAND_OVER, LIST, MOVE, RUNNERS, RETAG, *STILL),
-    "serve": (*RECORD, HAND_OVER, RETAG),
+    "serve": (*RECORD, HAND_OVER, RETAG, *TELL),
     "failback": (*RECORD, LIST, MOVE, RUNNER_LEASE, RETAG),
     "teardown": (
         *RECORD,
@@ -103,7 +107,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
     "report": (
         *RECORD,
         Grant("kms:Sign kms:GetPublicKey", "the signing key", "the head of the evidence chain is signed"),
-        Grant("sns:Publish", "the topic", "how the run ended"),
+        *TELL,
     ),
     "console": (
         APP,
@@ -116,6 +120,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("s3:GetObject", "receipts", "readiness, plans, checks, ledgers: what is decided on, and what pages link to"),
         LIST,
         *STILL,
+        *TELL,
         Grant("s3:ListBucket", "the evidence bucket", LIST.why),
         Grant("cloudwatch:DescribeAlarms", "everything", "the apps' health on their page; as for the watch"),
         Grant("events:DescribeRule", "the alarms' rules", "whether an app is armed"),
@@ -150,7 +155,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
             "everything",
             "the watch: an alarm that stays, and nobody is at it; CloudWatch asks for the right to see them all",
         ),
-        Grant("sns:Publish", "the topic", "who decides hears that the app is healthy again"),
+        *TELL,
     ),
     "reap": (RUNNERS, TERMINATE),
 }

@@ -61,6 +61,7 @@ class OrchestratorStack(Stack):
             network=network_arns(runner.subnets, runner.security_group.security_group_id),
             runner_role=runner.role.role_arn,
             topic=evidence.topic.topic_arn,
+            escalation=evidence.escalation.topic_arn,
             signing_key=evidence.key.key_arn,
         )
         self.dead_letters = self._dead_letters()
@@ -231,6 +232,7 @@ def _settings(config: Config, evidence: EvidenceStack, runner: RunnerStack) -> d
         "evidence_bucket": evidence.bucket.bucket_name,
         "signing_key": evidence.key.key_arn,
         "topic": evidence.topic.topic_arn,
+        "escalation": evidence.escalation.topic_arn,
         "launch_template": _id(runner),
         "subnets": ",".join(runner.subnets),
         "instance_types": ",".join(config.runner.instance_types),

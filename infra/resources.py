@@ -24,6 +24,7 @@ class Resources:
     network: tuple[str, ...] = ()
     runner_role: str = ""
     topic: str = ""
+    escalation: str = ""
     signing_key: str = ""
 
     def arns(self, name: str) -> list[str]:
@@ -65,6 +66,8 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     ],
     "the runner's role": lambda r: [r.runner_role],
     "the topic": lambda r: [r.topic],
+    "the topics": lambda r: [r.topic, r.escalation],
+    "the deployment's parameter": lambda r: [arn("ssm", f"parameter/{r.config.name}/deployment")],
     "alarms that signals name": lambda r: ["*"] if asks(r.config, "alarm") else [],
     "metrics that signals name": lambda r: ["*"] if asks(r.config, "metric") else [],
     "AWS Backup's jobs": lambda r: ["*"] if asks(r.config, "aws_backup") else [],

@@ -50,6 +50,7 @@ class TriggersStack(Stack):
             self._rule(f"{app.name}-backup", f"A backup of {app.name} is there: it is proven.", committed(app), to="catalog")
             self._drill(app)
             self._watch(app)
+            self._rounds(app)
             self._alarm_rules(app)
         self._health_rule()
 
@@ -110,6 +111,11 @@ class TriggersStack(Stack):
         """An alarm tells its change once. That it stays, and nobody is at it, somebody has to look for."""
         request = {"trigger": "watch", "app": app.name, "at": SCHEDULED_TIME}
         self._schedule(f"{app.name}-watch", "rate(5 minutes)", self._function("arrive"), request, state="DISABLED")
+
+    def _rounds(self, app: App) -> None:
+        """Whoever was asked for a decision hears again before its window closes, armed or not: people start runs too."""
+        request = {"trigger": "remind", "app": app.name, "at": SCHEDULED_TIME}
+        self._schedule(f"{app.name}-remind", "rate(5 minutes)", self._function("arrive"), request)
 
     # ------------------------------------------------------------ rules
     def _alarm_rules(self, app: App) -> None:

@@ -7,7 +7,7 @@ They are plain dataclasses, so that functions and agent read the stored form of 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen, Predicate
+from annotated_types import Ge, Le, MinLen, Predicate
 
 from relight.consoleconfig import ConsoleConfig
 from relight.errors import UnknownApp
@@ -23,6 +23,7 @@ from relight.values import (
     Positive,
     S3Uri,
     Selector,
+    Share,
     Strict,
     Url,
     Zone,
@@ -80,7 +81,7 @@ class Validator(Strict):
     kind: Literal["ready", "job", "files", "http", "command", "sql", "output"]
     deadline: Positive = 300
     cronjob: str | None = None
-    share: Annotated[float, Gt(0), Le(1)] = 1.0
+    share: Share = 1.0
     exclude: tuple[str, ...] = ()
     service: str | None = None
     path: str | None = None
@@ -183,6 +184,7 @@ class App(Strict):
     of ``approvers`` where it names any (ARNs or signed-in names, ``*`` for any part); ``session_roles``: roles whose
     session names are people, not chosen freely. ``request_hold``: seconds that a runner on which nobody decided is held.
     ``registries``: names of public ones that a check of readiness asks for the app's images, without a sign-in.
+    ``remind_after`` and ``escalate_after``: shares of the approval window, 1 for never.
     """
 
     name: Name
@@ -210,6 +212,8 @@ class App(Strict):
     approvers: tuple[str, ...] = ()
     session_roles: tuple[str, ...] = ()
     request_hold: Annotated[int, Ge(0)] = 7_200
+    remind_after: Share = 0.5
+    escalate_after: Share = 0.75
     silence: Positive = 120
     max_state_bytes: Positive = 50 * 2**30
     max_state_files: Positive = 2_000_000
@@ -218,7 +222,10 @@ class App(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config(Strict):
-    """The whole of ``relight.toml``. ``name`` prefixes every resource, so that several can share an account."""
+    """The whole of ``relight.toml``. ``name`` prefixes every resource, so that several can share an account.
+
+    ``notify``: who hears of runs and of Relight's own trouble; ``escalate``: who also hears when nobody decides.
+    """
 
     runner: RunnerConfig
     apps: Annotated[tuple[App, ...], MinLen(1)]
@@ -226,6 +233,7 @@ class Config(Strict):
     region: Annotated[str, Predicate(is_region)] = "eu-central-1"
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
     notify: tuple[Annotated[str, Predicate(is_email)], ...] = ()
+    escalate: tuple[Annotated[str, Predicate(is_email)], ...] = ()
 
     def app(self, name: str) -> App:
         if found := next((app for app in self.apps if app.name == name), None):

@@ -8,7 +8,8 @@ from relight.model import Arming, Mode, PassedDrill, Phase, Run, canonical, enco
 
 GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
 # When to rehearse, what to keep, whom to ask and who decides change no recovery.
-UNCHANGED_BY = ("drill", "retention", "registries", "approvals", "approvers", "session_roles", "request_hold")
+DECIDING = ("approvals", "approvers", "session_roles", "request_hold", "remind_after", "escalate_after")
+UNCHANGED_BY = ("drill", "retention", "registries", *DECIDING)
 
 
 def version(app: App) -> str:

@@ -14,6 +14,7 @@ class FunctionSettings:
     evidence_bucket: str
     signing_key: str
     topic: str
+    escalation: str
     launch_template: str
     subnets: tuple[str, ...]
     instance_types: tuple[str, ...]
@@ -32,6 +33,7 @@ def function_settings() -> FunctionSettings:
         evidence_bucket=_text("RELIGHT_EVIDENCE_BUCKET"),
         signing_key=_text("RELIGHT_SIGNING_KEY"),
         topic=_text("RELIGHT_TOPIC"),
+        escalation=_text("RELIGHT_ESCALATION"),
         launch_template=_text("RELIGHT_LAUNCH_TEMPLATE"),
         subnets=_list("RELIGHT_SUBNETS"),
         instance_types=_list("RELIGHT_INSTANCE_TYPES"),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from annotated_types import Ge, Predicate
+from annotated_types import Ge, Gt, Le, Predicate
 
 from relight.formats import (
     is_cron,
@@ -26,6 +26,7 @@ S3Uri = Annotated[str, Predicate(is_s3_uri)]
 Sha256 = Annotated[str, Predicate(is_sha256)]
 Cron = Annotated[str, Predicate(is_cron)]
 Zone = Annotated[str, Predicate(is_zone)]
+Share = Annotated[float, Gt(0), Le(1)]
 Positive = Annotated[int, Ge(1)]
 Key = Annotated[str, Predicate(is_key)]
 Url = Annotated[str, Predicate(is_url)]

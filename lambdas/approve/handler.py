@@ -6,14 +6,14 @@ from typing import Any
 
 from relight.adapters import parameters
 from relight.adapters.approvals import Approval
-from relight.adapters.notify import Notifier
 from relight.adapters.workflow import Workflow
 from relight.config import App
-from relight.errors import NotProven, RelightError, TaskGone
+from relight.errors import NotProven, TaskGone
 from relight.evidence import binding
-from relight.evidence.step import Step, log, step
-from relight.model import Decision, Mode, Phase, PlanRef, Runner, Validation, now
-from relight.times import from_epoch
+from relight.evidence.step import Step, step
+from relight.messages import Kind
+from relight.model import Decision, Phase, PlanRef, Runner, Validation, now
+from relight.telling import About, Teller, until
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
@@ -27,15 +27,16 @@ def handler(event: dict[str, Any], context: object) -> Any:
         stands = this.table.ask_approval(this.run.run_id, wanted(this, app, plan, validation))
         answer = this.hand_over("a person")
         if stands.decision:
-            deliver(this.token, stands.decision)
+            deliver(this, stands.decision)
             return answer
-        tell(this, *message(this, app, plan, validation, stands))
+        about = About(run=this.run, approval=stands, variables=this.payload)
+        Teller(deployment=this.settings).tell(Kind.WANTED, about, until=until(stands))
         return answer
 
 
 def wanted(this: Step, app: App, plan: PlanRef, validation: Validation) -> Approval:
     """Raises NotProven where the evidence is of another plan, or another backup, than the run has."""
-    covered, runner = binding.bound(plan, validation), this.maybe("launch", Runner)
+    covered, runner, asked_at = binding.bound(plan, validation), this.maybe("launch", Runner), int(time.time())
     if binding.hash_of(covered) != validation.evidence_hash:
         raise NotProven(
             f"approval of {this.run.run_id}: the evidence is not this plan's; nobody was asked; start another run"
@@ -44,45 +45,18 @@ def wanted(this: Step, app: App, plan: PlanRef, validation: Validation) -> Appro
         token=this.token,
         evidence_hash=validation.evidence_hash,
         requested_at=now(),
-        expires_at=int(time.time()) + plan.deadlines.approve,
+        expires_at=asked_at + plan.deadlines.approve,
         needed=app.approvals,
         approvers=app.approvers,
         bound=covered,
         runner=runner.instance_id if runner else "",
+        remind_at=asked_at + int(plan.deadlines.approve * app.remind_after),
+        escalate_at=asked_at + int(plan.deadlines.approve * app.escalate_after),
     )
 
 
-def deliver(token: str, decision: Decision) -> None:
+def deliver(this: Step, decision: Decision) -> None:
     """A person who answered an earlier try, whose token nobody waits for any more, is not asked again."""
     with suppress(TaskGone):
-        Workflow().succeed(token, decision)
-
-
-def tell(this: Step, subject: str, text: str) -> None:
-    """That nobody could be told must not end a recovery that waits for its approval: the console shows it too."""
-    try:
-        Notifier(this.settings.topic).publish(subject, text)
-    except RelightError as error:
-        log.error("nobody was told that a decision is wanted; relight status shows it", extra={"error": str(error)})
-
-
-def message(this: Step, app: App, plan: PlanRef, validation: Validation, asked: Approval) -> tuple[str, str]:
-    """(subject, text): what a person needs to decide, and how."""
-    run, runner = this.run, this.maybe("launch", Runner)
-    what = "promote the recovered" if run.mode == Mode.INCIDENT else "rehearse the approval of"
-    checks = "\n".join(f"  {check.verdict:18} {check.validator}: {check.detail}" for check in validation.checks)
-    where = f"{runner.instance_type} {runner.instance_id} in {runner.zone}" if runner else "the runner"
-    text = (
-        f"{run.app} was restored and validated on {where}. Decide whether to {what} {run.app}.\n\n"
-        f"run        {run.run_id} ({run.mode}, asked for by {run.initiator})\n"
-        f"reason     {run.reason or '-'}\n"
-        f"backup     {plan.backup_id} of {plan.created_at}\n"
-        f"namespace  {run.namespace or app.namespace}\n"
-        f"evidence   {validation.evidence_hash}\n"
-        f"           {this.prefix}\n"
-        f"checks\n{checks}\n\n"
-        f"Until {from_epoch(asked.expires_at)}, by {asked.needed} other(s) than the initiator:\n"
-        f"  relight approve {run.run_id}\n"
-        f"  relight reject {run.run_id} --reason '...'\n"
-    )
-    return f"Relight: {run.app}: approval wanted for {run.mode} {run.run_id}", text
+        Workflow().succeed(this.token, decision)
+        this.table.note_delivered(this.run.run_id)

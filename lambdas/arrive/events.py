@@ -11,12 +11,12 @@ from relight.errors import RequestInvalid
 from relight.model import Mode, moment, timestamp
 
 LONGEST_REASON = 1_000
-SCHEDULED = ("drill", "watch")
+SCHEDULED = ("drill", "watch", "remind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """``trigger``: alarm, recovered, watch, drill or health; ``at``: when its cause was; ``value``: an alarm's new state."""
+    """``trigger``: alarm, recovered, watch, remind, drill or health. ``at``: its cause's; ``value``: an alarm's state."""
 
     trigger: str
     at: datetime

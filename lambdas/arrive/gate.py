@@ -6,18 +6,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.arrive.events import Arrival
+from relight.adapters.approvals import Approval
 from relight.adapters.arrivals import Arrivals, Fired
-from relight.adapters.notify import Notifier
+from relight.adapters.items import Item
 from relight.adapters.signals import AlarmState
 from relight.adapters.table import Lease, Table
 from relight.adapters.workflow import Workflow
-from relight.errors import Conflict
+from relight.errors import Conflict, RelightError
 from relight.incidents import Incidents
+from relight.messages import Kind
 from relight.model import Mode, Outcome, Run, RunRequest, decode, moment, timestamp
+from relight.telling import About, Teller, until, variables
+from relight.words import duration
 
 LATE = timedelta(hours=1)  # an older cause is no news; whether the app is still unwell is the watch's to see
 ON_ITS_WAY = timedelta(minutes=2)  # so long the watch leaves a new alarm to the alarm's own event
 RECENT = 20  # runs that the watch looks back over
+ROUNDS = ("watch", "remind")  # they come every few minutes, and mostly have nothing to do
 DRILL, INCIDENT = Mode.DRILL, Mode.INCIDENT
 
 
@@ -30,7 +35,7 @@ class Gate:
     arrivals: Arrivals
     table: Table
     workflow: Workflow
-    notifier: Notifier
+    teller: Teller
     alarm: Callable[[str], AlarmState | None]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -39,7 +44,7 @@ class Gate:
         said, run_id = ANSWERS[arrival.trigger](self, arrival)
         at = timestamp(self.clock())
         fired = Fired(trigger=arrival.trigger, at=at, cause=arrival.cause, said=said, run_id=run_id)
-        if arrival.app and (run_id or arrival.trigger != "watch"):
+        if arrival.app and (run_id or arrival.trigger not in ROUNDS):
             self.arrivals.note_fired(arrival.app, fired)
         return fired
 
@@ -98,18 +103,40 @@ class Gate:
         run, well = decode(record["run"], Run), arrival.value == "OK"
         self.table.note_run(run, recovered_at=timestamp(arrival.at) if well else None)
         if well:
-            self._tell(run, arrival)
+            self._tell(run, record, arrival)
         return f"{run.app} is {'healthy' if well else 'not healthy'} again while run {run.run_id} goes on", run.run_id
 
-    def _tell(self, run: Run, arrival: Arrival) -> None:
+    def _tell(self, run: Run, record: Item, arrival: Arrival) -> None:
         approval = self.table.approval(run.run_id)
         if approval is None or approval.decision or approval.expires_at <= self.clock().timestamp():
             return
-        self.notifier.publish(
-            f"Relight: {run.app}: healthy again, and {run.run_id} waits for a decision",
-            f"{run.app} has been healthy again since {timestamp(arrival.at)}: {arrival.reason}\n\n"
-            f"If it is to stay where it is:\n  relight reject {run.run_id} --reason 'recovered by itself'\n",
-        )
+        about = About(run=run, approval=approval, variables=variables(record))
+        self.teller.send(Kind.WELL_AGAIN, about, since=timestamp(arrival.at), why=arrival.reason, until=until(approval))
+
+    def remind(self, arrival: Arrival) -> "Answer":
+        """Who was asked hears again, and once somebody else, before the window closes. Each is sent once, to one round."""
+        lease = self._lease(arrival.app)
+        record, approval = (self.table.run(lease.run_id), self.table.approval(lease.run_id)) if lease else (None, None)
+        kind = due(approval, self.clock()) if approval else None
+        if not record or not approval or kind is None:
+            return "nothing to do", None
+        run, told = decode(record["run"], Run), replace(approval, told=(*approval.told, kind.value))
+        if not self.table.change_approval(run.run_id, approval, told):
+            return "it changed meanwhile", None
+        try:
+            left = duration(approval.expires_at - self.clock().timestamp())
+            about = About(run=run, approval=approval, variables=variables(record))
+            self.teller.send(kind, about, left=left, until=until(approval))
+        except RelightError:
+            self._untold(run.run_id, kind)
+            raise
+        return f"{kind} for {run.run_id} sent", None
+
+    def _untold(self, run_id: str, kind: Kind) -> None:
+        """What could not be sent is sent in another round."""
+        if approval := self.table.approval(run_id):
+            told = tuple(one for one in approval.told if one != kind.value)
+            self.table.change_approval(run_id, approval, replace(approval, told=told))
 
     def health(self, arrival: Arrival) -> "Answer":
         assert arrival.event is not None
@@ -155,10 +182,21 @@ class Gate:
         )
 
 
+def due(approval: Approval, at: datetime) -> Kind | None:
+    """What people have not been told yet of an approval that waits. The escalation stands for the reminder too."""
+    now = at.timestamp()
+    if approval.decision or approval.expires_at <= now or Kind.ESCALATION in approval.told:
+        return None
+    if approval.escalate_at <= now:
+        return Kind.ESCALATION
+    return Kind.REMINDER if approval.remind_at <= now and Kind.REMINDER not in approval.told else None
+
+
 Answer = tuple[str, str | None]
 ANSWERS: dict[str, Callable[[Gate, Arrival], Any]] = {
     "alarm": Gate.alarmed,
     "watch": Gate.watch,
+    "remind": Gate.remind,
     "drill": Gate.drill,
     "recovered": Gate.recovered,
     "health": Gate.health,

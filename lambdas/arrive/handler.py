@@ -7,12 +7,12 @@ from aws_lambda_powertools import Logger
 from lambdas.arrive.events import parse
 from lambdas.arrive.gate import Gate
 from relight.adapters.arrivals import Arrivals
-from relight.adapters.notify import Notifier
 from relight.adapters.signals import alarm
 from relight.adapters.table import Table
 from relight.adapters.workflow import Workflow
 from relight.model import encode
 from relight.settings import function_settings
+from relight.telling import Teller
 
 log = Logger()
 
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
         arrivals=Arrivals(settings.table),
         table=Table(settings.table),
         workflow=Workflow(settings.state_machine),
-        notifier=Notifier(settings.topic),
+        teller=Teller(deployment=settings),
         alarm=lambda name: alarm(name, ("MetricAlarm",)),
     )
     fired = gate.receive(parse(event, settings.name))

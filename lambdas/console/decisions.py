@@ -23,10 +23,13 @@ from relight.errors import (
     TaskGone,
 )
 from relight.evidence.binding import drift
+from relight.messages import Kind
 from relight.model import Decision, Frozen, Outcome, Phase, Run, Runner, Tag, Task, Vote, encode, now, timestamp
+from relight.telling import About, Teller, until, variables
 
 FREEZE_SECONDS = 600  # the agent's own deadline for freezing; Serve itself waits longer
 FREEZE_HEARTBEAT = 60
+LOOKS, BETWEEN_LOOKS = 5, 0.2  # seconds
 Change = Callable[[Approval], Approval]
 
 
@@ -109,13 +112,26 @@ def settle(desk: Desk, run: Run, change: Change) -> dict[str, Any]:
     for _ in range(TRIES):
         before = waiting(desk, run)
         if before.decision:
-            deliver(desk, run, before.token, before.decision, new=False)
+            deliver(desk, run, before, before.decision, new=False)
         after = change(before)
         if after == before or desk.table.change_approval(run.run_id, before, after):
+            tell(desk, run, before, after)
             if after.decision and not before.decision:
-                deliver(desk, run, after.token, after.decision, new=True)
+                deliver(desk, run, after, after.decision, new=True)
             return answer(run, after)
     raise Conflict(f"approval of run {run.run_id}: was changed {TRIES} times meanwhile; try again")
+
+
+def tell(desk: Desk, run: Run, before: Approval, after: Approval) -> None:
+    """Others hear of a vote while more are needed, and of broken glass before anything comes of it. The end is Report's."""
+    glass = after.decision.break_glass if after.decision else None
+    if before == after or before.decision or (after.decision and not glass):
+        return
+    record = desk.table.run(run.run_id) or {}
+    about, vote = About(run=run, approval=after, variables=variables(record)), after.counted[-1]
+    kind = Kind.BROKEN_GLASS if glass else Kind.VOTED
+    more = {"by": vote.approver, "why": glass or "", "until": "" if glass else until(after)}
+    Teller(deployment=desk.settings).tell(kind, about, **more)
 
 
 def answer(run: Run, approval: Approval) -> dict[str, Any]:
@@ -125,17 +141,30 @@ def answer(run: Run, approval: Approval) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def deliver(desk: Desk, run: Run, token: str, decision: Decision, *, new: bool) -> None:
-    """Raises ApprovalExpired when nobody waits for a new decision. One on record is delivered again: its first delivery may
-    have been lost, and that it was not is no error.
+def deliver(desk: Desk, run: Run, approval: Approval, decision: Decision, *, new: bool) -> None:
+    """Ends Approve with the decision on record, once; one whose first delivery was lost is delivered by whoever comes next.
+
+    Raises ApprovalExpired when nobody waits for it.
     """
+    if approval.delivered:
+        return
     try:
-        desk.workflow.succeed(token, decision)
+        desk.workflow.succeed(approval.token, decision)
+        desk.table.note_delivered(run.run_id)
     except TaskGone:
-        if new or (desk.table.run(run.run_id) or {}).get("outcome") == Outcome.EXPIRED:
+        if (new and not delivered(desk, run)) or (desk.table.run(run.run_id) or {}).get("outcome") == Outcome.EXPIRED:
             raise ApprovalExpired(
                 f"run {run.run_id}", "it no longer waits for a decision", "relight status shows why"
             ) from None
+
+
+def delivered(desk: Desk, run: Run) -> bool:
+    """Whether somebody else, who came at the same moment, has delivered it: they say so right after."""
+    for _ in range(LOOKS):
+        if (approval := desk.table.approval(run.run_id)) and approval.delivered:
+            return True
+        time.sleep(BETWEEN_LOOKS)
+    return False
 
 
 def failback(desk: Desk, call: Call) -> dict[str, Any]:

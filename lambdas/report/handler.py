@@ -4,7 +4,6 @@ from typing import Any
 
 from relight.adapters.catalog import Catalog
 from relight.adapters.keys import SigningKey
-from relight.adapters.notify import Notifier
 from relight.adapters.s3 import join
 from relight.backup.marks import settle
 from relight.drills import is_whole
@@ -17,6 +16,7 @@ from relight.evidence.receipts import chain
 from relight.evidence.report import Ended, build
 from relight.evidence.scrub import scrub
 from relight.evidence.step import Step, log, step
+from relight.messages import Kind
 from relight.model import (
     Artifact,
     CatalogEntry,
@@ -33,6 +33,7 @@ from relight.model import (
 )
 from relight.model import now as timestamp_now
 from relight.readiness.kept import before
+from relight.telling import About, Teller
 
 LOST = "ReceiptMissing"
 
@@ -118,15 +119,27 @@ def prove(now: Step, outcome: Outcome) -> None:
         log.error("the backup's proof is not in the catalog; the next drill proves it again", extra={"error": str(error)})
 
 
+ENDS = {
+    Outcome.REJECTED: Kind.REJECTED,
+    Outcome.EXPIRED: Kind.EXPIRED,
+    Outcome.FAILED: Kind.FAILED,
+}
+
+
 def tell(now: Step, ending: Ending) -> None:
     """The end in the table and in a message. The evidence is closed by now: an error here is logged and changes nothing."""
     try:
         now.table.note_run(
             now.run, status="ended", outcome=ending.outcome.value, summary=ending.summary, report=ending.report_uri
         )
-        subject = f"Relight: {now.run.app}: {now.run.mode.value} {ending.outcome}"
-        Notifier(now.settings.topic).publish(
-            subject, f"{ending.summary}\n\nrun     {now.run.run_id}\nreport  {ending.report_uri}\n"
-        )
+        approval = now.table.approval(now.run.run_id)
     except RelightError as error:
-        log.error("nobody was told", extra={"error": str(error)})
+        log.error("the end is not in the table", extra={"error": str(error)})
+        approval = None
+    kind, decision = ENDS.get(ending.outcome, Kind.ENDED), now.payload.get("approval") or {}
+    more = {"summary": ending.summary, "outcome": ending.outcome.value, "report": ending.report_uri}
+    more |= {"by": str(decision.get("approver") or ""), "why": str(decision.get("reason") or "")}
+    if held := (now.payload.get("cleared") or {}).get("held_until"):
+        kind, more = Kind.ASK_AGAIN, more | {"until": str(held)}
+    about = About(run=now.run, approval=approval, variables=now.payload)
+    Teller(deployment=now.settings).tell(kind, about, **more)

@@ -14,8 +14,10 @@ UNCHANGED = "attribute_type(decision, :null) AND (#turn = :turn OR attribute_not
 class Approval:
     """A decision to be made. ``token`` is a secret. ``expires_at``: epoch seconds.
 
+    ``remind_at`` and ``escalate_at``: when people hear again that it waits; ``told``: which of these they have.
     ``needed``: so many people must approve the same evidence, of ``approvers`` where that names any. ``runner``: the
-    instance that would be promoted. ``turn``: counts changes, for compare-and-swap.
+    instance that would be promoted. ``delivered``: the machine has the decision. ``turn``: counts
+    changes, for compare-and-swap.
     """
 
     token: str
@@ -28,6 +30,10 @@ class Approval:
     approvers: tuple[str, ...] = ()
     bound: Bound | None = None
     runner: str = ""
+    remind_at: int = 0
+    escalate_at: int = 0
+    told: tuple[str, ...] = ()
+    delivered: bool = False
     turn: int = 0
 
     @property
@@ -50,10 +56,14 @@ class Approvals(Items):
             before = self.approval(run_id)
             if before and before.decision:
                 return before
-            wanted = replace(asked, votes=before.votes) if before else asked
+            wanted = replace(asked, votes=before.votes, told=before.told) if before else asked
             if self.change_approval(run_id, before, wanted):
                 return wanted
         raise Conflict(f"approval of run {run_id}: was changed {TRIES} times meanwhile; asking again shortly")
+
+    def note_delivered(self, run_id: str) -> None:
+        """The decision on record ended Approve."""
+        self._try(f"run#{run_id}", "approval", {"delivered": True}, "attribute_exists(pk)", {})
 
     def change_approval(self, run_id: str, before: Approval | None, after: Approval) -> bool:
         """``before`` becomes ``after``. False where it is not there any more, or was decided: read again, decide again."""

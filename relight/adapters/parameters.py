@@ -39,6 +39,12 @@ def apps() -> list[config.App]:
         token = {"NextToken": answer["NextToken"]}
 
 
+def api() -> str:
+    """The console's address, as deployed; without one, empty. Raises a RelightError."""
+    answer = call("ssm", "get_parameter", Name=f"/{settings.function_settings().name}/deployment")
+    return str(json.loads(answer["Parameter"]["Value"]).get("api", ""))
+
+
 def console() -> ConsoleConfig:
     """Who has which role, as deployed; as good as new for a minute. Raises ConfigInvalid."""
     return _console(settings.function_settings().name, int(time.time() // 60))

@@ -66,7 +66,7 @@ def cronjob(
     session.output.remarks(_slow(chosen, when))
     cluster = cluster_of(kubeconfig)
     mounted = _mounted(cluster, chosen.namespace)
-    config = written(replace(session.config, apps=(chosen,), notify=()))
+    config = written(replace(session.config, apps=(chosen,), notify=(), escalate=()))
     rules = (rights.rules(rights.within(chosen, cluster)), rights.rules(rights.beyond(cluster)))
     objects = scheduled.manifest(chosen, config, mounted, rules, when, pod)
     session.output.remarks(_notes(chosen, mounted, pod))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relight.agent.alike import difference
-from relight.cli.view import restored as on_the_screen
+from relight.view import restored as on_the_screen
 from tests.agent.rig import Runner, make_order
 from tests.agent.steps import answer, ask, restore
 

@@ -148,6 +148,7 @@ def _make(here: World) -> dict[str, str]:
         "RELIGHT_EVIDENCE_BUCKET": EVIDENCE,
         "RELIGHT_SIGNING_KEY": key,
         "RELIGHT_TOPIC": aws.client("sns").create_topic(Name="notices")["TopicArn"],
+        "RELIGHT_ESCALATION": aws.client("sns").create_topic(Name="escalation")["TopicArn"],
         "RELIGHT_LAUNCH_TEMPLATE": template["LaunchTemplateId"],
         "RELIGHT_SUBNETS": ",".join(subnets),
         "RELIGHT_INSTANCE_TYPES": "m7g.large,t4g.large",

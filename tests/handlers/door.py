@@ -10,7 +10,9 @@ from relight.adapters.arrivals import Arrivals, Fired
 from relight.adapters.signals import AlarmState
 from relight.adapters.workflow import Execution
 from relight.errors import AwsRefused, Conflict, ServiceUnavailable
+from relight.messages import Kind, render
 from relight.model import Run, RunRequest, decode, timestamp
+from relight.telling import About
 from tests.handlers.conftest import World, run
 
 MACHINE = "arn:aws:states:eu-central-1:1:stateMachine:relight-recovery"
@@ -45,8 +47,9 @@ class Machine:
 class Told:
     messages: list[str] = field(default_factory=list)
 
-    def publish(self, subject: str, text: str) -> None:
-        self.messages.append(f"{subject}\n{text}")
+    def send(self, kind: Kind, about: About, **more: str) -> None:
+        message = render(kind, {**about.facts(), **more})
+        self.messages.append(f"{message.subject}\n{message.text}")
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Door:
             arrivals=Arrivals("relight"),
             table=self.world.table,
             workflow=self.machine,  # type: ignore[arg-type]
-            notifier=self.told,  # type: ignore[arg-type]
+            teller=self.told,  # type: ignore[arg-type]
             alarm=lambda name: self.state,
             clock=lambda: self.now,
         )

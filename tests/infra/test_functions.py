@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from infra.functions import RECORD, SPECS
+from infra.functions import RECORD, SPECS, TOPICS
 from relight.settings import FunctionSettings
 from tests.infra.conftest import ROOT
 
@@ -13,10 +13,11 @@ KNOWN = {field.name for field in fields(FunctionSettings)}
 
 
 def asked(name: str) -> set[str]:
-    """The settings that the function's own code reads, and those that a step or a parameter reads for it."""
+    """The settings that the function's own code reads, and those that a step, a parameter or a teller reads for it."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lambdas" / name).glob("*.py"))
     read = set(re.findall(r"\bsettings(?:\(\))?\.(\w+)", code)) & KNOWN
     signals = {"table"} if "health.read(" in code else set()  # AWS Health's events lie there
+    signals |= set(TOPICS) if "Teller(" in code else set()
     return read | (set(RECORD) if "with step(" in code else set()) | signals | {"name"}
 
 

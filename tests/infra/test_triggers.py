@@ -28,6 +28,7 @@ def test_nothing_starts_by_itself_until_a_person_arms_it(templates: Templates) -
         "relight-sample-backup": "ENABLED",
         "relight-sample-drill": "DISABLED",
         "relight-sample-watch": "DISABLED",
+        "relight-sample-remind": "ENABLED",  # it tells, and starts nothing
         "relight-sample-probe": "ENABLED",
     }
     drill = schedules["relight-sample-drill"]

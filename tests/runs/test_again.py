@@ -1,14 +1,80 @@
 """Nobody decided in time: what is held, who may ask again, and that several people decide on it, on the whole engine."""
 
+import json
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from relight.errors import ApprovalExpired, RunInProgress, SelfApproval
+from relight.model import timestamp
 from tests.runs.invariants import holds
 from tests.runs.stage import Stage
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def inbox(stage: Stage) -> Iterator["Inbox"]:
+    made = Inbox(stage)
+    yield made
+    made.close()
+
+
+class Inbox:
+    """A subscriber of the topic that people hear from."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._sqs, self._sns = stage.aws("sqs"), stage.aws("sns")
+        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        (topic,) = [one["TopicArn"] for one in self._sns.list_topics()["Topics"] if one["TopicArn"].endswith("-notices")]
+        sns = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [sns]})
+        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
+        self._subscription = self._sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+        self.seen: list[str] = []
+
+    def subjects(self) -> list[str]:
+        """Of all messages so far, in no certain order."""
+        while found := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
+            for one in found:
+                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
+                body = json.loads(one["Body"])
+                self.seen.append(f"{body['Subject']}\n{body['Message']}")
+        return [one.splitlines()[0].removeprefix("Relight: sample: ") for one in self.seen]
+
+    def close(self) -> None:
+        self._sns.unsubscribe(SubscriptionArn=self._subscription)
+        self._sqs.delete_queue(QueueUrl=self._queue)
+
+
+def round_now(stage: Stage) -> str:
+    """What the round that comes every few minutes would say now."""
+    event = {"trigger": "remind", "app": stage.app.name, "at": timestamp(datetime.now(UTC))}
+    answer = stage.aws("lambda").invoke(FunctionName="relight-arrive", Payload=json.dumps(event).encode())
+    return str(json.loads(answer["Payload"].read())["said"])
+
+
+def test_people_hear_of_each_step_once_and_of_nothing_after_the_end(stage: Stage, inbox: Inbox) -> None:
+    run_id = stage.start(mode="incident", break_glass="rehearsing the messages")
+    stage.asked(run_id)
+    said = stage.until(lambda: (said := round_now(stage)) != "nothing to do" and said, "a reminder is due")
+    assert said in (f"reminder for {run_id} sent", f"escalation for {run_id} sent")
+    stage.decide(run_id, "reject", reason="a rehearsal")
+    assert round_now(stage) == "nothing to do"
+    assert stage.ended(run_id)["end"] == "Rejected"
+    stage.until(lambda: f"incident {run_id} rejected" in inbox.subjects(), "the end is told")
+    wanted, ended = f"approval wanted for incident {run_id}", f"incident {run_id} rejected"
+    found = inbox.subjects()
+    assert (found.count(wanted), found.count(ended), len(found)) == (1, 1, 3)
+    assert f"{stage.deployment.api.rstrip('/')}/console/runs/{run_id}" in "".join(inbox.seen)
 
 
 def test_an_expired_request_is_asked_again_on_the_held_runner_and_promoted(stage: Stage) -> None:
