@@ -1,7 +1,7 @@
 """Which run an arrival becomes, if any: each cause at most one, each app at most one incident at a time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from relight.adapters.workflow import Workflow
 from relight.errors import Conflict
 from relight.incidents import Incidents
 from relight.model import Mode, Outcome, Run, RunRequest, decode, moment, timestamp
+from relight.records import replace
 
 LATE = timedelta(hours=1)  # an older cause is no news; whether the app is still unwell is the watch's to see
 ON_ITS_WAY = timedelta(minutes=2)  # so long the watch leaves a new alarm to the alarm's own event
@@ -127,7 +128,7 @@ class Gate:
         except Conflict:  # the name is the cause's: what was told of it the first time counts
             return f"run {run_id} was started for it before", run_id
         if self.table.run(run_id) is None:  # on record at once, so that whoever hears of it can follow it
-            about = {name: getattr(request, name) for name in RunRequest.__dataclass_fields__}
+            about = {name: getattr(request, name) for name in RunRequest.__struct_fields__}
             at = timestamp(self.clock())
             self.table.note_run(Run(**about, run_id=run_id, started_at=at, execution_arn=arn))
         return f"started run {run_id}", run_id
