@@ -1,12 +1,13 @@
 """The rules of a decision, pure: who may approve, when it is decided, and what a later check may expect of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from relight.adapters.approvals import Approval
 from relight.errors import AlreadyDecided, ApprovalExpired, EvidenceDrifted, NotAnApprover, SelfApproval
 from relight.model import Decided, Decision, Vote
 from relight.people import named, person, same_person
+from relight.records import replace
 
 Votes = tuple[Vote, ...]
 

@@ -1,11 +1,11 @@
 """What travels on each arrow: between states, functions, the agent, the console and the CLI.
 
-Plain frozen dataclasses. ``decode`` and ``encode`` (msgspec) turn them from and into JSON with types checked; a person's
-own input (``relight.toml``) is checked by ``relight.config`` instead, which reports every fault at once.
+Frozen structs of msgspec: such a class costs a fortieth of a dataclass, and every start of a function makes all of them. A
+changed copy is ``relight.records.replace``'s. ``decode`` and ``encode`` turn them from and into JSON with types checked; a
+person's own input (``relight.toml``) is checked by ``relight.config`` instead, which reports every fault at once.
 Times are RFC 3339 UTC strings on the wire (``2026-11-23T03:00:00Z``), durations are whole seconds, sizes are bytes.
 """
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
@@ -71,8 +71,7 @@ class Decided(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request for a run: execution input, console POST body, drill schedule. Only ``app`` has no default.
 
     ``backup``: a selector (``relight.formats.is_selector``) or a backup's S3 URI.
@@ -98,8 +97,7 @@ class RunRequest:
     existing: Literal["fail", "keep", "update"] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run(RunRequest):
+class Run(RunRequest, frozen=True, kw_only=True):
     """A run: its request plus what the engine gave it. The ASL's first state makes it; every payload carries it."""
 
     run_id: str
@@ -107,8 +105,7 @@ class Run(RunRequest):
     execution_arn: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why a run left the flow: the state that failed, the error's class name, and its message."""
 
     phase: str
@@ -123,8 +120,7 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     signal: str
     kind: str
     health: Health
@@ -132,8 +128,7 @@ class Reading:
     observed_at: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
+class Detection(msgspec.Struct, frozen=True, kw_only=True):
     """``proceed`` false means: healthy, nothing to do."""
 
     proceed: bool
@@ -143,8 +138,7 @@ class Detection:
 
 
 # ---------------------------------------------------------------- Plan
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds each callback task may take; the ASL reads its timeouts from here.
 
     ``hold``: how long a runner is held on which nobody decided in time.
@@ -160,16 +154,14 @@ class Deadlines:
     hold: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objectives:
+class Objectives(msgspec.Struct, frozen=True, kw_only=True):
     """What the app is promised, in seconds: until it is validated (RTO), and of writes that may be lost (RPO)."""
 
     rto: int
     rpo: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
+class Runner(msgspec.Struct, frozen=True, kw_only=True):
     """The ephemeral instance. ``principal`` is the table key that this instance alone may read (role id:instance id)."""
 
     instance_id: str
@@ -181,8 +173,7 @@ class Runner:
     expires_at: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRef:
+class PlanRef(msgspec.Struct, frozen=True, kw_only=True):
     """Where the run's plan is and what it covers. ``hash`` is the sha256 of the bundle's manifest.
 
     ``rungs``: how many instance types and zones the launch ladder has. ``adopted``: the held runner, when the run starts
@@ -197,7 +188,7 @@ class PlanRef:
     metadata_sha256: str
     created_at: str
     rungs: int
-    deadlines: Deadlines = field(default_factory=Deadlines)
+    deadlines: Deadlines = msgspec.field(default_factory=Deadlines)
     objectives: Objectives | None = None
     adopted: Runner | None = None
     app_version: str = ""
@@ -205,8 +196,7 @@ class PlanRef:
 
 
 # ---------------------------------------------------------------- Restore, Validate
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """An object in S3 that evidence points at."""
 
     uri: str
@@ -218,8 +208,7 @@ class RestoreOutcome(StrEnum):
     PARTIAL = "PARTIAL"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restoration:
+class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent restored. ``counts``: objects by fate, as ``relight.recovery.ledger.Fate`` names them.
 
     ``forecast``: how the plan's prediction of these fates held; ``surprises``: the first objects that came otherwise.
@@ -239,8 +228,7 @@ class Restoration:
     earlier: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One validator's verdict. ``detail`` is one line for a person; ``evidence`` is data (log tail, counts, ...)."""
 
     validator: str
@@ -248,11 +236,10 @@ class Check:
     verdict: Verdict
     detail: str
     seconds: float
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
+class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """``verdict`` is PASSED only when every check is PASSED and there is at least one.
 
     ``evidence_hash`` is what an approval is bound to: plan hash, metadata digest and the checks' document.
@@ -265,8 +252,7 @@ class Validation:
 
 
 # ---------------------------------------------------------------- Approve ... Failback
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval covers, each document with the digest that it must still have: plan, backup, and what was checked."""
 
     plan: Artifact
@@ -274,8 +260,7 @@ class Bound:
     checks: Artifact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
+class Vote(msgspec.Struct, frozen=True, kw_only=True):
     """One person's approval of one evidence."""
 
     approver: str
@@ -284,8 +269,7 @@ class Vote:
     break_glass: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """``approver``: who rejected it, or whose approval was the last one needed. ``approvals``: everyone's until then."""
 
     decided: Decided
@@ -297,8 +281,7 @@ class Decision:
     approvals: tuple[Vote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionResult:
+class ActionResult(msgspec.Struct, frozen=True, kw_only=True):
     """One promote, freeze or failback action: what it did to what."""
 
     action: str
@@ -307,14 +290,12 @@ class ActionResult:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
+class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     promoted_at: str
     actions: tuple[ActionResult, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """The answer that ends Serve: the promoted site was frozen (or could not be, and why)."""
 
     requested_by: str
@@ -323,15 +304,13 @@ class Frozen:
     at: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandBack:
+class HandBack(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[ActionResult, ...]
     divergence: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- Teardown, Report
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleared:
+class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     """``left`` lists runners that still live: empty, unless ``held`` (then the one being held, until its expiry).
 
     ``held_until``: where nobody decided in time and somebody may ask again.
@@ -345,8 +324,7 @@ class Cleared:
     held_until: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     summary: str
     report_uri: str
@@ -354,8 +332,7 @@ class Ending:
 
 
 # ---------------------------------------------------------------- control plane to agent
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What the runner is for. Written before the machine boots, so that it can prefetch."""
 
     run: Run
@@ -364,8 +341,7 @@ class Order:
     app: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One phase handed to the agent. ``token`` is a secret: it is in the table and in memory, nowhere else."""
 
     phase: str
@@ -374,7 +350,7 @@ class Task:
     deadline_at: str
     heartbeat_seconds: int
     given_at: str
-    inputs: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 R = TypeVar("R", bound=RunRequest)
@@ -383,7 +359,7 @@ LONGEST_TEXT = 4_000
 
 def run_request(raw: Any) -> RunRequest:
     """A person's or a schedule's JSON as a RunRequest, with unknown fields and misfits refused by name."""
-    known = set(RunRequest.__dataclass_fields__)
+    known = set(RunRequest.__struct_fields__)
     if not isinstance(raw, dict) or (unknown := sorted(set(raw) - known)):
         named = ", ".join(unknown) if isinstance(raw, dict) else type(raw).__name__
         raise RequestInvalid("run request", f"unknown field(s) {named}", f"use only {', '.join(sorted(known))}")
@@ -407,7 +383,7 @@ def _misfit(said: str) -> RequestInvalid:
 
 def bounded(request: R) -> R:
     """The request, if each of its texts is short enough to travel with every payload. Raises RequestInvalid."""
-    for name in RunRequest.__dataclass_fields__:
+    for name in RunRequest.__struct_fields__:
         if len(str(getattr(request, name) or "")) > LONGEST_TEXT:
             raise RequestInvalid(name, f"is longer than {LONGEST_TEXT} characters", "shorten it")
     return request
@@ -423,8 +399,7 @@ class BackupState(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """How far a backup is proven. ``next_frame``: the first of the state archive that was not read; ``bytes`` as stored.
 
     ``fingerprint``: of its objects as they were listed. ``findings``: a line each, code first. ``reason``: why this state.
@@ -438,8 +413,7 @@ class Audit:
     findings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogEntry:
+class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A backup in the app's catalog. ``proven_by``: the last run that restored it and validated it as PASSED."""
 
     app: str
@@ -452,8 +426,7 @@ class CatalogEntry:
     proven_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassedDrill:
+class PassedDrill(msgspec.Struct, frozen=True, kw_only=True):
     """The last drill that passed: ``began_at``, and on which ``version`` of the app's configuration."""
 
     run_id: str
@@ -461,8 +434,7 @@ class PassedDrill:
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arming:
+class Arming(msgspec.Struct, frozen=True, kw_only=True):
     """Who armed an app, and when. ``proven``: a drill had passed on its configuration as it was then."""
 
     by: str
@@ -475,8 +447,7 @@ class MarkName(StrEnum):
     LAST_PROVEN = "last-proven"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """The backup that ``last-valid`` or ``last-proven`` names."""
 
     backup_id: str

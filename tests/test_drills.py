@@ -1,6 +1,5 @@
 """What drills prove, and a month of them in which one is skipped."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from relight.config import App, Drill
 from relight.configfile import load
 from relight.drills import is_whole, overdue, unproven, version
 from relight.model import Mode, PassedDrill, Phase, Run, timestamp
+from relight.records import replace
 
 MONDAYS = Drill(cron="0 4 * * 1", zone="Europe/Berlin")
 FIRST = datetime(2026, 11, 2, 3, tzinfo=UTC)  # Monday, 04:00 in Berlin

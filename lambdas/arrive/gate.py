@@ -1,7 +1,7 @@
 """Which run an arrival becomes, if any: each cause at most one, each app at most one incident at a time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from relight.errors import Conflict, RelightError
 from relight.incidents import Incidents
 from relight.messages import Kind
 from relight.model import Mode, Outcome, Run, RunRequest, decode, moment, timestamp
+from relight.records import replace
 from relight.telling import About, Teller, until, variables
 from relight.words import duration
 
@@ -154,7 +155,7 @@ class Gate:
         except Conflict:  # the name is the cause's: what was told of it the first time counts
             return f"run {run_id} was started for it before", run_id
         if self.table.run(run_id) is None:  # on record at once, so that whoever hears of it can follow it
-            about = {name: getattr(request, name) for name in RunRequest.__dataclass_fields__}
+            about = {name: getattr(request, name) for name in RunRequest.__struct_fields__}
             at = timestamp(self.clock())
             self.table.note_run(Run(**about, run_id=run_id, started_at=at, execution_arn=arn))
         return f"started run {run_id}", run_id

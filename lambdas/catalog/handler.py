@@ -6,7 +6,7 @@ did not reach, and notices what was removed.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -25,6 +25,7 @@ from relight.backup.marks import settle
 from relight.config import App
 from relight.errors import RequestInvalid
 from relight.model import Audit, BackupState, CatalogEntry, Mark, MarkName, encode, now
+from relight.records import replace
 from relight.settings import function_settings
 
 MARGIN = 30.0  # seconds kept for writing down what was found

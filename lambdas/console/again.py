@@ -3,7 +3,6 @@
 import re
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from lambdas.console.decisions import alive
@@ -11,6 +10,7 @@ from lambdas.console.desk import Call, Desk
 from relight.adapters.table import Lease
 from relight.errors import Conflict, NothingToDecide, RunnerGone
 from relight.model import Outcome, Phase, Run, RunRequest, now
+from relight.records import replace
 from relight.times import from_epoch
 
 LONGEST = 1_000  # characters of a reason
@@ -29,7 +29,7 @@ def request(desk: Desk, call: Call) -> dict[str, Any]:
         with suppress(Conflict):  # somebody else was first
             desk.workflow.start(run_id, wanted)
             arn = f"{run.execution_arn.rpartition(':')[0]}:{run_id}"
-            known = {name: getattr(wanted, name) for name in RunRequest.__dataclass_fields__}
+            known = {name: getattr(wanted, name) for name in RunRequest.__struct_fields__}
             again = Run(**known, run_id=run_id, started_at=now(), execution_arn=arn)
             desk.table.note_run(again, requested_by=call.caller)
     return {"run_id": run_id, "asked": "again", "instead_of": run.run_id}
@@ -63,7 +63,7 @@ def renewed(run: Run, lease: Lease, reason: str) -> RunRequest:
     """What was asked for before, on what was restored for it. Who asked for the recovery stays its initiator: asking once
     more makes nobody an approver of their own run.
     """
-    fields = {name: getattr(run, name) for name in RunRequest.__dataclass_fields__}
+    fields = {name: getattr(run, name) for name in RunRequest.__struct_fields__}
     asked = RunRequest(**fields)
     backup = lease.plan.backup_uri if lease.plan else run.backup
     return replace(asked, start_at=Phase.VALIDATE, stop_after=None, backup=backup, reason=reason.rstrip(": "))

@@ -3,7 +3,6 @@
 import json
 import secrets
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from relight.evidence.step import FACTS
 from relight.formats import is_name, is_selector
 from relight.incidents import Incidents
 from relight.model import Mode, Outcome, Phase, Run, RunRequest, decode, encode, now, run_request
+from relight.records import replace
 from relight.times import from_epoch
 
 STARTS = (Phase.LAUNCH, Phase.RESTORE, Phase.VALIDATE, Phase.TEARDOWN)
@@ -72,7 +72,7 @@ def counting(desk: Desk, lease: Lease | None) -> Lease | None:
 
 
 def encode_request(request: RunRequest) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in RunRequest.__dataclass_fields__}
+    return {name: getattr(request, name) for name in RunRequest.__struct_fields__}
 
 
 def as_restored(desk: Desk, request: RunRequest, held: Lease) -> RunRequest:

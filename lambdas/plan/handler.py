@@ -1,7 +1,6 @@
 """Plan: takes the app's lease, chooses and verifies the backup, and writes down what the restore will do."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from lambdas.plan.bundle import Planning
@@ -14,6 +13,7 @@ from relight.config import App
 from relight.errors import NothingHeld
 from relight.evidence.step import Step, step
 from relight.model import Deadlines, Order, Phase, PlanRef, Runner, Tag, encode
+from relight.records import replace
 from relight.times import from_epoch, lifetime
 
 REPLANNED = {Phase.LAUNCH, Phase.RESTORE}  # at any other start, what stands on the runner is what its own plan says

@@ -1,10 +1,11 @@
 """A run's approval in the table: asked for, voted on, decided. Each change is one compare-and-swap, so that none is lost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from relight.adapters.items import KEEP_RUNS, Items
 from relight.errors import Conflict
 from relight.model import Bound, Decision, Vote, decode, encode
+from relight.records import replace
 
 TRIES = 8  # each lost race means that somebody else's change was taken meanwhile
 UNCHANGED = "attribute_type(decision, :null) AND (#turn = :turn OR attribute_not_exists(#turn))"

@@ -4,7 +4,7 @@ Idempotency: a GET is repeated on a broken connection, a POST is not, because it
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,6 +18,7 @@ from botocore.httpsession import URLLib3Session
 
 from relight import errors, settings
 from relight.adapters import aws
+from relight.records import replace
 
 ATTEMPTS = 3
 TIMEOUT = 30

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from threading import Thread
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from relight.agent.logs import log
 from relight.agent.watch import GivenUp, Watch
 from relight.errors import RelightError, RetryableError, TaskGone
 from relight.model import Order, Task, encode
+from relight.records import replace
 
 STOP_SECONDS = 5.0  # for tasks at work to answer that the runner is going: systemd and EC2 give little more
 RESEND_SECONDS = 2.0

@@ -1,6 +1,6 @@
 """What stands on this runner: written down before it is made, so that a later restore or start knows what to remove."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ import msgspec
 
 from relight.agent.files import write_atomically
 from relight.model import Order, RestoreOutcome, Verdict
+from relight.records import replace
 
 T = TypeVar("T")
 

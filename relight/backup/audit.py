@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 
 from relight.adapters.s3 import S3
 from relight.backup import metadata
@@ -13,6 +12,7 @@ from relight.backup.reader import Backup, open_backup
 from relight.backup.verify import problems
 from relight.errors import BackupError
 from relight.model import Audit, BackupState
+from relight.records import replace
 
 AHEAD = 8  # frames under way
 WHOLE = 4 * 2**30  # bytes: an archive without frames is read in one go, up to this size

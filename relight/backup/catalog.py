@@ -1,7 +1,7 @@
 """Which backups an app has, and which one a run takes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -16,6 +16,7 @@ from relight.backup.verify import problems
 from relight.errors import BackupError, BackupInvalid, NoUsableBackup, RequestInvalid
 from relight.formats import SELECTORS, is_selector
 from relight.model import BackupState, CatalogEntry, canonical, moment
+from relight.records import replace
 
 THREADS = 16
 SHOWN = 3

@@ -7,16 +7,18 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from relight.backup.faults import fault, refuse
 from relight.backup.names import inside
 from relight.backup.tarball import Kind, Member, members
-from relight.backup.tarwrite import Packed, content
 from relight.backup.zstd import stream
 from relight.errors import ArchiveSpecialFile, ArchiveTooLarge, BackupError, ManifestMalformed
+
+if TYPE_CHECKING:
+    from relight.backup.tarwrite import Packed
 
 MAX_STORED = 256 * 2**20  # of the archive
 MAX_RAW = 512 * 2**20
@@ -25,11 +27,13 @@ MAX_OBJECTS = 500_000
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def pack(objects: Iterable[Mapping[str, Any]], where: str) -> list[Packed]:
+def pack(objects: Iterable[Mapping[str, Any]], where: str) -> "list[Packed]":
     """The members of the manifests archive, ``manifests/<namespace or _cluster>/<Kind>.<group>/<name>.yaml``, in order.
 
     Raises ManifestMalformed for an object without a name of its own.
     """
+    from relight.backup.tarwrite import content  # only where a backup is made
+
     files: dict[str, bytes] = {}
     for found in objects:
         _expect_object(found, where, "manifest")

@@ -6,7 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relight.adapters.s3 import S3, ObjectInfo, join
 from relight.backup import frames, manifests, metadata
@@ -15,7 +15,6 @@ from relight.backup.frames import Frame, FrameTable
 from relight.backup.metadata import BackupUri, Metadata
 from relight.backup.parallel import ordered
 from relight.backup.recipients import Unlock, by_kms
-from relight.backup.restore import Progress, VolumeStats, restore_volumes, silent
 from relight.backup.seal import Box, Seal
 from relight.backup.unpack import Limits
 from relight.backup.zstd import decompress_frame, stream
@@ -28,6 +27,9 @@ from relight.errors import (
     MetadataMalformed,
     SizeMismatch,
 )
+
+if TYPE_CHECKING:
+    from relight.backup.restore import Progress, VolumeStats
 
 RANGE = 4 * 2**20
 THREADS = 12
@@ -115,13 +117,17 @@ class Backup:
         stored = self.read(metadata.MANIFESTS, manifests.MAX_STORED)
         return b"".join(self.plain(metadata.MANIFESTS, iter([stored])))
 
-    def restore_volumes(self, target: Path, limits: Limits | None = None, progress: Progress | None = None) -> VolumeStats:
+    def restore_volumes(
+        self, target: Path, limits: Limits | None = None, progress: "Progress | None" = None
+    ) -> "VolumeStats":
         """Unpacks the volumes as ``target/volumes/<namespace>/<claim>/...`` with ``target/index.jsonl`` beside them.
 
         They are unpacked beside ``target`` and moved there once proven: on any error ``target`` is as it was. It must not
         exist, or be empty. ``progress`` hears of the raw bytes so far, and may raise to stop.
         Raises RestoreFailed, ArtifactMissing, SizeMismatch, DigestMismatch and every archive error.
         """
+        from relight.backup.restore import restore_volumes, silent  # most readers restore nothing
+
         return restore_volumes(self, target, limits or Limits(), progress or silent)
 
     def state(self) -> Bytes:

@@ -1,7 +1,7 @@
 """Which backups are kept and which may go. Nothing goes that no rule can judge, and never the last one that was proven."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from relight.adapters.parts import OpenUpload, Uploads
@@ -11,6 +11,7 @@ from relight.backup.catalog import BackupSummary
 from relight.backup.keeping import lock_of
 from relight.config import Retention
 from relight.model import moment, timestamp
+from relight.records import replace
 
 UNFINISHED = timedelta(days=2)  # an upload that long ago is not going on any more
 

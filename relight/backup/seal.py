@@ -7,7 +7,7 @@ between places, artifacts or backups, nor dropped at the end. docs/contract.md h
 import hmac
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from relight.backup.faults import fault
 from relight.backup.pull import Pull
 from relight.errors import BackupError, SealBroken
 from relight.model import canonical
+from relight.records import replace
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -10,7 +10,6 @@ from relight.backup import frames, manifests, metadata
 from relight.backup.faults import fault
 from relight.backup.frames import FrameTable
 from relight.backup.metadata import BackupUri, Metadata, ObjectDigest, load, misfits
-from relight.backup.papertree import PaperTree
 from relight.backup.reader import Backup, read_metadata
 from relight.backup.unpack import Limits, Tally, unpack
 from relight.errors import BackupError, MetadataMalformed
@@ -128,6 +127,8 @@ def _drain(chunks: Iterable[bytes]) -> None:
 
 
 def _state(backup: Backup, found: _Found, limits: Limits) -> None:
+    from relight.backup.papertree import PaperTree  # SQLite, which only this needs
+
     where = backup.where(metadata.STATE)
     tree = PaperTree(where)
     with closing(backup.state()) as raw:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +25,7 @@ from relight.backup.tarwrite import END, Packed, Tree, content
 from relight.backup.upload import Sender
 from relight.config import Encryption
 from relight.errors import BackupExists, Conflict, MetadataMalformed
+from relight.records import replace
 
 LEVEL = 3
 THREADS = 4

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from relight.config import App
 from relight.configfile import written
 from relight.errors import RequestInvalid
 from relight.formats import is_cron, is_zone
+from relight.records import replace
 from relight.recovery import rights, scheduled
 from relight.recovery.cluster import ClusterApi, Objects
 from relight.recovery.mounting import Mounting, Reader, mounting

@@ -5,9 +5,9 @@ A payload of Step Functions holds 262,144 bytes, and each of its last states is 
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from relight.model import ActionResult, Artifact, Check, encode
+from relight.records import replace
 
 LARGEST = 60_000  # bytes of one answer
 MOST = 100  # actions

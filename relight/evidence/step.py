@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from relight.evidence.binding import evidence_prefix
 from relight.evidence.receipts import Record, receipt, recorded, write_receipt
 from relight.evidence.scrub import scrub
 from relight.model import Failure, Phase, Run, Runner, RunRequest, Task, bounded, decode, encode, now, timestamp
+from relight.records import replace
 from relight.settings import FunctionSettings, function_settings
 
 T = TypeVar("T")
@@ -217,9 +218,9 @@ def lenient_run(raw: Any) -> Run:
 
 def strict_run(raw: Any) -> Run:
     """Raises RequestInvalid that names the field which does not fit."""
-    known = {*RunRequest.__dataclass_fields__, *Run.__dataclass_fields__}
+    known = {*RunRequest.__struct_fields__, *Run.__struct_fields__}
     if unknown := sorted(set(raw) - known):
-        fields = ", ".join(sorted(RunRequest.__dataclass_fields__))
+        fields = ", ".join(sorted(RunRequest.__struct_fields__))
         raise RequestInvalid("run request", f"unknown field(s) {', '.join(unknown)}", f"use only {fields}")
     try:
         return bounded(decode(raw, Run))
@@ -228,7 +229,7 @@ def strict_run(raw: Any) -> Run:
 
 
 def _fits(name: str, value: Any) -> bool:
-    if name not in Run.__dataclass_fields__:
+    if name not in Run.__struct_fields__:
         return False
     try:
         decode({"app": "a", "run_id": "r", "started_at": "s", "execution_arn": "e", name: value}, Run)

@@ -1,13 +1,14 @@
 """The table of checks, and what they come to together: findings, a state and a score."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from relight.model import Phase, timestamp
 from relight.readiness import account, material, watchers
 from relight.readiness.facts import Facts, Unread
 from relight.readiness.findings import unverified
 from relight.readiness.records import EVERY, WORST, Finding, Readiness, State
+from relight.records import replace
 
 CAP = 49  # of a score with a failed check: less than half, whatever else is in order
 WORTH = {State.PASSED: 1.0, State.WARNING: 0.5, State.COULD_NOT_VERIFY: 0.0, State.FAILED: 0.0}

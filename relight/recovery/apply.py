@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 from relight.errors import ClusterNotReady, PlanDrifted, RelightError
+from relight.records import replace
 from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.ledger import Fate, Ledger, LedgerRow
 from relight.recovery.objects import Identity

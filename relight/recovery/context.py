@@ -1,13 +1,14 @@
 """What the transforms of one restore need to know, gathered once from the recipe."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
 from relight.config import App, Quarantine, Validator
 from relight.errors import MetadataMalformed
 from relight.model import RunRequest
+from relight.records import replace
 from relight.recovery.cluster import Object, Objects
 from relight.recovery.images import Image, Images
 from relight.recovery.objects import CLUSTER_SCOPED, flatten, identity, malformed

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from relight.errors import ClusterRefused, RelightError
+from relight.records import replace
 from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.forecast import Forecast, Told
 from relight.recovery.ledger import Fate

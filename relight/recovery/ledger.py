@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from relight.model import RestoreOutcome, canonical, encode
+from relight.records import replace
 from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
 from relight.recovery.transforms import Action

@@ -1,7 +1,7 @@
 """A whole recovery around the agent: a backup in S3, its plan, a runner's partition of the table, a cluster, a line."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from relight.backup.writer import BackupSource, write_backup
 from relight.config import App
 from relight.evidence.binding import digest
 from relight.model import Mode, Order, PlanRef, Task, decode, encode
+from relight.records import replace
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import PlanInputs, make_plan
 from tests.agent.fake_cluster import FakeCluster

@@ -1,12 +1,12 @@
 """The agent's mailbox: orders, tasks and the lease, also those it cannot read or does not know."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from relight.adapters.aws import client
+from relight.records import replace
 from tests.agent.rig import TABLE, Runner, make_order
 from tests.agent.steps import answer
 from tests.agent.world import TOKEN, a_task

@@ -2,12 +2,12 @@
 
 import json
 import time
-from dataclasses import replace
 
 import pytest
 
 from relight.adapters.s3 import S3
 from relight.model import Task
+from relight.records import replace
 from tests.agent.rig import Runner, make_order
 from tests.agent.steps import answer, ask, restore
 from tests.agent.world import TOKEN, a_task

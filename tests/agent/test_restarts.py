@@ -2,7 +2,6 @@
 
 import errno
 import time
-from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from relight.adapters.s3 import S3
 from relight.errors import ServiceUnavailable
+from relight.records import replace
 from tests.agent.fake_cluster import FakeCluster
 from tests.agent.rig import Runner, make_order
 from tests.agent.steps import answer, ask, restore

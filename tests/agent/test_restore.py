@@ -2,12 +2,12 @@
 
 import errno
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relight.adapters.s3 import S3
+from relight.records import replace
 from tests.agent.rig import BACKUP_URI, Runner, make_order
 from tests.agent.steps import answer, ask, restore
 from tests.agent.world import a_task

@@ -1,13 +1,13 @@
 """Stand-ins the agent's tests share: the state machine's end of the line, orders and tasks."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
 from relight.errors import ServiceUnavailable, TaskGone
 from relight.model import Mode, Order, PlanRef, Run, Task, timestamp
+from relight.records import replace
 
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAbeDd-this-is-the-secret-task-token"
 

@@ -1,6 +1,6 @@
 """The catalog: each backup is proven as it appears, and two marks name the newest good ones, whoever moves them at once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from relight.adapters.catalog import Catalog
 from relight.backup import marks
 from relight.errors import Conflict, RequestInvalid
 from relight.model import Audit, BackupState, CatalogEntry, Mark, MarkName
+from relight.records import replace
 from tests.handlers.conftest import STORAGE, World
 from tests.handlers.conftest import backup as write_backup
 

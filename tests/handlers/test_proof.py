@@ -1,6 +1,5 @@
 """What Promote looks at once more: each thing that is missing, or is not as it was approved, is named."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from relight.adapters.approvals import Approval
 from relight.approving import Rules
 from relight.evidence.binding import evidence_hash
 from relight.model import Artifact, Check, Decided, Decision, Mode, PlanRef, Validation, Verdict, Vote
+from relight.records import replace
 
 DOCUMENT = Artifact(uri="s3://evidence/app/run/artifacts/checks.json", sha256="c" * 64)
 BOUND = evidence_hash("a" * 64, "b" * 64, DOCUMENT.sha256)

@@ -7,7 +7,7 @@ was shown to this session can carry it.
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from lambdas.console.answers import Answer, see
@@ -16,6 +16,7 @@ from lambdas.console.web.request import Request
 from relight.adapters import parameters
 from relight.adapters.sessions import Sessions, SignedIn
 from relight.errors import ForeignRequest, LinkSpent, NotSignedIn, RoleMissing
+from relight.records import replace
 from relight.roles import LADDER, PAGES, Role, role_of
 from relight.times import from_epoch
 

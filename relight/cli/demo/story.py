@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from relight.evidence.verify import verify_copy
 from relight.local.cluster import ClusterProcess, start
 from relight.local.engine import Engine, check_free
 from relight.model import Arming, now
+from relight.records import replace
 from relight.settings import set_environment
 from relight.view import View
 

@@ -9,11 +9,11 @@ function, a row in REGISTRY, the kind's name in ``config.Validator``.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from relight.config import Validator
 from relight.errors import RelightError
 from relight.model import Check, RestoreOutcome, Verdict
+from relight.records import replace
 from relight.recovery.patience import Deadline
 from relight.recovery.validators import command, files, http, job, output, ready, sql
 from relight.recovery.validators.context import Finding, ValidationContext
