@@ -297,12 +297,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """One promote, freeze or failback action: what it did to what."""
+    """One promote, freeze or failback action: what it did to what. ``verdict``: of looking at it after; None: nobody did."""
 
     action: str
     target: str
     done: bool
     detail: str
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
