@@ -39,6 +39,11 @@ def pointers(config: Config, part: str) -> list[str]:
     return [stored(storage, row.key) for storage, row in rows]
 
 
+def promoted(config: Config, kind: str, field: str) -> list[str]:
+    """What the actions of a kind name in a field: only that, and where there is none, no right."""
+    return [str(getattr(row, field)) for app in config.apps for row in app.promote if row.kind == kind]
+
+
 def buckets(config: Config) -> list[str]:
     return [f"arn:{Aws.PARTITION}:s3:::{app.storage.removeprefix('s3://').split('/')[0]}" for app in config.apps]
 

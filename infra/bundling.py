@@ -26,6 +26,7 @@ KEPT = 4  # versions of a bundle that stay in the cache
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 # SDK models of other services stay out.
 SERVICES = {"backup", "cloudwatch", "dynamodb", "ec2", "kms", "s3", "sns", "ssm", "stepfunctions", "sts"}
+SERVICES |= {"iam", "lambda", "route53", "secretsmanager"}  # what promotions change
 SERVICES |= {"ecr", "events", "iam", "scheduler", "service-quotas", "sqs"}  # what a check of readiness reads besides
 
 

@@ -45,6 +45,7 @@ WILDCARDS: dict[str, dict[str, str]] = {
         r":repository/\*": "An app's images may be in any repository of this region, also of another account; only read.",
         r":role/.*-\*": "The roles of this deployment; each may only be simulated, by the function that checks readiness.",
         r":(rule|schedule/default)/.*-\*": "The triggers of this deployment, which may only be read.",
+        r":change/\*": "A change of Route 53 has no name before it is made; this only asks whether it is everywhere.",
         r":execution:.*-recovery:\*": "The executions of this deployment's one state machine.",
     },
 }

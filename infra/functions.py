@@ -37,9 +37,9 @@ SPECS: dict[str, Spec] = {
     Phase.RESTORE: Spec(does="hands the agent its restore task"),
     Phase.VALIDATE: Spec(does="hands the agent its validate task"),
     Phase.APPROVE: Spec(does="asks people for a decision", settings=(*RECORD, *TOPICS)),
-    Phase.PROMOTE: Spec(does="moves pointers and hands the agent its promote task"),
+    Phase.PROMOTE: Spec(does="does the app's promote actions, hands the agent the lifting of quarantine", timeout=110),
     Phase.SERVE: Spec(does="waits for a failback", settings=(*RECORD, *TOPICS)),
-    Phase.FAILBACK: Spec(does="verifies that nothing diverged and hands pointers back"),
+    Phase.FAILBACK: Spec(does="verifies that nothing diverged and takes the promotion back", timeout=120),
     Phase.TEARDOWN: Spec(does="terminates the runner and proves that none is left", timeout=120),
     Phase.REPORT: Spec(
         does="closes and signs the evidence chain, reports",

@@ -48,6 +48,27 @@ RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tag
 TERMINATE = Grant("ec2:TerminateInstances", "instances", "a runner that is no longer needed", "it is one of our runners")
 RETAG = Grant("ec2:CreateTags", "instances", "a new expiry, or a held runner's new run", "it is one of our runners")
 MOVE = Grant("s3:GetObject s3:PutObject", "promote pointers", "which site is production, by compare-and-swap")
+LOOK = (
+    Grant("route53:ListResourceRecordSets", "promote zones", "what a record says before and after it is moved"),
+    Grant("ssm:GetParameter", "promote parameters", "what a parameter says before and after it is moved"),
+    Grant("iam:ListAttachedRolePolicies", "roles to fence", "whether the old primary's role is denied everything"),
+)
+# Whoever promotes, and whoever takes it back.
+ACT = (
+    MOVE,
+    *LOOK,
+    Grant(
+        "route53:ChangeResourceRecordSets",
+        "promote zones",
+        "a record that clients follow",
+        "it is a record that an app names",
+    ),
+    Grant("route53:GetChange", "Route 53's changes", "whether a change is everywhere"),
+    Grant("ssm:PutParameter", "promote parameters", "a value that production goes by"),
+    Grant("lambda:InvokeFunction", "promote functions", "the app's own part in a promotion"),
+    Grant("iam:AttachRolePolicy iam:DetachRolePolicy", "roles to fence", "the old primary's role", "it is AWS's deny-all"),
+    Grant("secretsmanager:GetSecretValue", "kubeconfigs of primaries", "the old primary's CronJobs are suspended by it"),
+)
 
 FUNCTIONS: dict[str, tuple[Grant, ...]] = {
     "detect": (*RECORD, APP, LIST, *FRESHNESS),
@@ -88,16 +109,19 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         *RECORD,
         APP,
         HAND_OVER,
+        LIST,
+        Grant("s3:GetObject", "promote pointers", "what a promotion would change, before anybody decides"),
+        *LOOK,
         *TELL,
         Grant("states:SendTaskSuccess", "everything", f"a decision that came before a retry ends it; {NO_NARROWER}"),
     ),
-    "promote": (*RECORD, APP, HAND_OVER, LIST, MOVE, RUNNERS, RETAG, *STILL),
+    "promote": (*RECORD, APP, HAND_OVER, LIST, *ACT, RUNNERS, RETAG, *STILL),
     "serve": (*RECORD, HAND_OVER, RETAG, *TELL),
-    "failback": (*RECORD, LIST, MOVE, RUNNER_LEASE, RETAG),
+    "failback": (*RECORD, LIST, *ACT, RUNNER_LEASE, RETAG),
     "teardown": (
         *RECORD,
         LIST,
-        MOVE,
+        *ACT,
         RUNNERS,
         TERMINATE,
         RUNNER_LEASE,

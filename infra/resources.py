@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_cdk import Aws
 
-from infra.arns import arn, asks, buckets, has_backup_age, keys, pointers, state_machine_arn, storage
+from infra.arns import arn, asks, buckets, has_backup_age, keys, pointers, promoted, state_machine_arn, storage
 from infra.grant import CHECKED
 from relight.config import Config
 from relight.model import Tag
@@ -49,6 +49,18 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "storage buckets": lambda r: buckets(r.config),
     "signal pointers": lambda r: pointers(r.config, "signals"),
     "promote pointers": lambda r: pointers(r.config, "promote"),
+    "promote zones": lambda r: [
+        f"arn:{Aws.PARTITION}:route53:::hostedzone/{one}" for one in promoted(r.config, "route53", "zone")
+    ],
+    "Route 53's changes": lambda r: (
+        [f"arn:{Aws.PARTITION}:route53:::change/*"] if promoted(r.config, "route53", "zone") else []
+    ),
+    "promote parameters": lambda r: [
+        arn("ssm", f"parameter/{one.lstrip('/')}") for one in promoted(r.config, "ssm", "parameter")
+    ],
+    "promote functions": lambda r: [arn("lambda", f"function:{one}") for one in promoted(r.config, "lambda", "function")],
+    "roles to fence": lambda r: promoted(r.config, "fence_role", "role"),
+    "kubeconfigs of primaries": lambda r: promoted(r.config, "fence_cronjobs", "kubeconfig"),
     "apps' parameters": lambda r: [arn("ssm", f"parameter/{r.config.name}/apps/*")],
     "the console's parameter": lambda r: [arn("ssm", f"parameter/{r.config.name}/console")],
     "the apps' path": lambda r: [arn("ssm", f"parameter/{r.config.name}/apps{end}") for end in ("", "/")],
@@ -86,6 +98,16 @@ CONDITIONS: dict[str, Callable[[Resources], Condition]] = {
         "ArnEquals": {"ec2:LaunchTemplate": r.launch_template},
     },
     "it is being launched": lambda _: {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+    "it is a record that an app names": lambda r: {
+        "ForAllValues:StringEquals": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                one.replace("*", "\\052") for one in promoted(r.config, "route53", "record")
+            ],
+            "route53:ChangeResourceRecordSetsRecordTypes": promoted(r.config, "route53", "type"),
+            "route53:ChangeResourceRecordSetsActions": ["CREATE", "DELETE"],
+        }
+    },
+    "it is AWS's deny-all": lambda _: {"ArnEquals": {"iam:PolicyARN": f"arn:{Aws.PARTITION}:iam::aws:policy/AWSDenyAll"}},
     "it is passed to EC2": lambda _: {"StringEquals": {"iam:PassedToService": f"ec2.{Aws.URL_SUFFIX}"}},
     "it opens a backup of a sealed app": lambda r: {
         "StringEquals": {"kms:EncryptionContext:app": [app.name for app in r.config.apps if app.encryption]}

@@ -12,6 +12,7 @@ from annotated_types import Ge, Le, MinLen, Predicate
 from relight.consoleconfig import ConsoleConfig
 from relight.errors import UnknownApp
 from relight.formats import is_email, is_host, is_period, is_region
+from relight.promoteconfig import PromoteAction
 from relight.runnerconfig import RunnerConfig
 from relight.values import (
     X25519,
@@ -141,15 +142,6 @@ class Hook(Strict):
     claims: tuple[str, ...] = ()
     secret: str | None = None
     deadline: Positive = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteAction(Strict):
-    """``pointer``: the S3 object ``key`` below the app's prefix that says which site is production."""
-
-    name: Name
-    kind: Literal["pointer"]
-    key: Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

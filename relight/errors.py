@@ -521,6 +521,24 @@ class NotQuiet(RunError):
     code = "R420"
 
 
+class ActionMoved(RunError):
+    """What a promote action changes is not what this run expected or left: somebody else changed it."""
+
+    code = "R470"
+
+
+class AlreadyPromoted(RunError):
+    """Another run's runner is production for this app, and lives."""
+
+    code = "R471"
+
+
+class ActionFailed(RunError):
+    """A promote action could not be done, or was done and is not to be seen."""
+
+    code = "R472"
+
+
 # ---------------------------------------------------------------- final: the embedded engine
 class EngineMismatch(FinalError):
     """The installed MiniStack is not the one that the embedded engine was written for; the message names each difference."""

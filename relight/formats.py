@@ -61,6 +61,39 @@ def is_kms_key(value: str) -> bool:
     return re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value) is not None
 
 
+def is_hosted_zone(value: str) -> bool:
+    """must be the id of a hosted zone, such as Z0123456789ABCDEFGHIJ"""
+    return re.fullmatch(r"Z[A-Z0-9]{1,31}", value) is not None
+
+
+def is_dns_name(value: str) -> bool:
+    """must be a full DNS name in lower case, without a dot at its end, such as shop.example.com"""
+    return (
+        len(value) <= 253
+        and re.fullmatch(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{1,63}", value) is not None
+    )
+
+
+def is_parameter(value: str) -> bool:
+    """must be the name of an SSM parameter, such as /shop/site"""
+    return re.fullmatch(r"(/[A-Za-z0-9_.-]+){1,15}|[A-Za-z0-9_.-]+", value) is not None and not value.startswith("/aws")
+
+
+def is_function(value: str) -> bool:
+    """must be the name of a Lambda function in this account and region, without an alias"""
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) is not None
+
+
+def is_role(value: str) -> bool:
+    """must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/shop-publish"""
+    return re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+", value) is not None
+
+
+def is_secret(value: str) -> bool:
+    """must be the ARN of a secret, such as arn:aws:secretsmanager:eu-central-1:111122223333:secret:primary-AbCdEf"""
+    return re.fullmatch(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+", value) is not None
+
+
 def is_period(value: int) -> bool:
     """must be 60, or a multiple of it: CloudWatch keeps no shorter period of an ordinary metric"""
     return value >= 60 and value % 60 == 0

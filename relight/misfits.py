@@ -37,6 +37,14 @@ KINDS: dict[str, dict[str, Fields]] = {
         "sql": Fields(("query",), ("claim", "path", "image", "secret", "expect", "least", "most")),
         "output": Fields(("claim", "path"), ("format", "schema", "least", "most", "newer")),
     },
+    "promote": {
+        "pointer": Fields(("key",)),
+        "route53": Fields(("zone", "record"), ("type", "values", "ttl", "alias")),
+        "ssm": Fields(("parameter", "value")),
+        "lambda": Fields(("function",), ("seconds",)),
+        "fence_role": Fields(("role",)),
+        "fence_cronjobs": Fields(("kubeconfig",)),
+    },
 }
 COMMON = {"name", "kind", "deadline"}
 SQL_SOURCES = ({"claim", "path"}, {"image", "secret"})
@@ -54,6 +62,7 @@ def misfits(raw: Row) -> Iterator[str]:
     yield from (f"apps[{i}].{fault}" for i, app in enumerate(apps) for fault in _deciding(app, raw.get("name", "relight")))
     yield from (f"apps[{i}].{fault}" for i, app in enumerate(apps) for fault in _approving(app))
     for i, app in enumerate(apps):
+        yield from (f"apps[{i}].promote[{j}].name: {name!r} is used twice" for j, name in _twice(app.get("promote")))
         kept = app.get("retention")
         if isinstance(kept, dict) and "lock_days" in kept and "lock" not in kept:
             yield f'apps[{i}].retention.lock_days: needs lock = "governance" or "compliance"'
@@ -65,6 +74,11 @@ def misfits(raw: Row) -> Iterator[str]:
                     yield from (f"apps[{i}].{part}[{j}]{fault}" for fault in _faults(row, fields, app))
 
 
+def _twice(rows: object) -> Iterator[tuple[int, object]]:
+    names = [row.get("name") if isinstance(row, dict) else None for row in rows] if isinstance(rows, list) else []
+    yield from ((j, name) for j, name in enumerate(names) if name and name in names[:j])
+
+
 def _faults(row: Row, fields: Fields, app: Row) -> Iterator[str]:
     kind = row["kind"]
     yield from (f".{key}: kind {kind!r} needs it" for key in fields.needs if key not in row)
@@ -74,6 +88,8 @@ def _faults(row: Row, fields: Fields, app: Row) -> Iterator[str]:
     yield from _image(row, app)
     if kind == "sql":
         yield from _sql(row)
+    if kind == "route53":
+        yield from _record(row)
     if kind == "aws_backup" and not {"resource", "vault"} & set(row):
         yield ": kind 'aws_backup' needs resource (an ARN), vault (a name), or both"
     if kind == "aws_health" and row.get("services") == []:
@@ -113,6 +129,31 @@ def _approving(app: Row) -> Iterator[str]:
 def _image(row: Row, app: Row) -> Iterator[str]:
     if "image" in row and "@sha256:" not in str(row["image"]) and not app.get("development"):
         yield f".image: {row['image']!r} is a tag; give repository@sha256:..., or mark the app development = true"
+
+
+def _record(row: Row) -> Iterator[str]:
+    if ("values" in row) == ("alias" in row) or row.get("values") == []:
+        yield ": kind 'route53' needs values or alias, one of them"
+    if "alias" in row and "ttl" in row:
+        yield ".ttl: an alias has its target's; leave it out"
+    if row.get("type") == "CNAME" and len(row.get("values") or "") > 1:
+        yield ".values: a CNAME has one value"
+    if row.get("type", "A") != "CNAME" and isinstance(row.get("values"), list):
+        kind = 4 if row.get("type", "A") == "A" else 6
+        yield from (
+            f".values[{i}]: {one!r} is no IPv{kind} address"
+            for i, one in enumerate(row["values"])
+            if not _address(one, kind)
+        )
+
+
+def _address(value: object, version: int) -> bool:
+    from ipaddress import ip_address  # only where a person's file is read
+
+    try:
+        return ip_address(str(value)).version == version
+    except ValueError:
+        return False
 
 
 def _sql(row: Row) -> Iterator[str]:

@@ -282,12 +282,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One promote, freeze or failback action: what it did to what."""
+    """One promote, freeze or failback action: what it did to what. ``verdict``: of looking at it after; None: nobody did."""
 
     action: str
     target: str
     done: bool
     detail: str
+    verdict: Verdict | None = None
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,9 @@ import msgspec
 
 from relight.adapters.s3 import S3, join
 from relight.adapters.table import PointerMove, Table
-from relight.config import App, PromoteAction
 from relight.errors import Conflict, ObjectNotFound, PointerMoved
 from relight.model import ActionResult, Run, Runner, canonical, now
+from relight.promoteconfig import PromoteAction
 
 
 def site(run: Run, runner: Runner | None) -> dict[str, Any]:
@@ -17,21 +17,31 @@ def site(run: Run, runner: Runner | None) -> dict[str, Any]:
     return {**ours, "run_id": run.run_id, "moved_at": now()}
 
 
-def move(store: S3, table: Table, app: App, run: Run, runner: Runner, action: PromoteAction) -> ActionResult:
+def look(store: S3, storage: str, action: PromoteAction) -> tuple[str, str | None]:
+    """Where the pointer is, and what it says; None: it is not there."""
+    uri = join(storage, action.key)
+    return uri, _look(store, uri)[0]
+
+
+def said(run: Run, runner: Runner | None) -> str:
+    """What a pointer to the runner says."""
+    return canonical(site(run, runner)).decode()
+
+
+def move(store: S3, table: Table, run: Run, wanted: PointerMove) -> PointerMove:
     """Points to the runner. What was there before is on record first, so that any end of the run can undo it.
 
     Repeating it changes nothing. Raises PointerMoved when somebody else moved it meanwhile.
     """
-    uri = join(app.storage, action.key)
-    current, etag = _look(store, uri)
-    after = canonical(site(run, runner)).decode()
-    noted = table.note_pointer(run.run_id, PointerMove(name=action.name, uri=uri, before=current, after=after))
-    detail = f"{_named(noted.before)} → {_named(noted.after)}"
+    noted = table.note_pointer(run.run_id, wanted)
+    current, etag = _look(store, noted.uri)
     if current != noted.after:
         if current != noted.before:
-            raise PointerMoved(f"{uri}: somebody else moved it while this run promoted; nothing was overwritten; look there")
-        _swap(store, uri, noted.after, etag)
-    return ActionResult(action=action.name, target=uri, done=True, detail=detail)
+            raise PointerMoved(
+                f"{noted.uri}: somebody else moved it while this run promoted; nothing was overwritten; look there"
+            )
+        _swap(store, noted.uri, noted.after, etag)
+    return noted
 
 
 def move_back(store: S3, run: Run, noted: PointerMove) -> ActionResult:
@@ -41,8 +51,8 @@ def move_back(store: S3, run: Run, noted: PointerMove) -> ActionResult:
     if current == noted.after:
         _swap(store, noted.uri, before, etag)
     elif current != noted.before and not _handed_back(current, run):
-        raise PointerMoved(f"{noted.uri}: is {_named(current)}, not what run {run.run_id} left there; it stays as it is")
-    return ActionResult(action=noted.name, target=noted.uri, done=True, detail=f"back to {_named(noted.before)}")
+        raise PointerMoved(f"{noted.uri}: is {named(current)}, not what run {run.run_id} left there; it stays as it is")
+    return ActionResult(action=noted.name, target=noted.uri, done=True, detail=f"back to {named(noted.before)}")
 
 
 def ours(store: S3, noted: PointerMove) -> bool:
@@ -87,6 +97,6 @@ def _document(content: str | None) -> dict[str, Any]:
         return {}
 
 
-def _named(content: str | None) -> str:
+def named(content: str | None) -> str:
     """A pointer in words: its site, or that it is not there."""
     return "nothing" if content is None else str(_document(content).get("site", content[:80]))

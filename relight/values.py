@@ -6,13 +6,19 @@ from annotated_types import Ge, Gt, Le, Predicate
 
 from relight.formats import (
     is_cron,
+    is_dns_name,
+    is_function,
+    is_hosted_zone,
     is_instance_type,
     is_issuer,
     is_key,
     is_kms_key,
     is_name,
     is_network,
+    is_parameter,
+    is_role,
     is_s3_uri,
+    is_secret,
     is_selector,
     is_sha256,
     is_url,
@@ -35,6 +41,12 @@ InstanceType = Annotated[str, Predicate(is_instance_type)]
 Network = Annotated[str, Predicate(is_network)]
 KmsKey = Annotated[str, Predicate(is_kms_key)]
 X25519 = Annotated[str, Predicate(is_x25519)]
+HostedZone = Annotated[str, Predicate(is_hosted_zone)]
+DnsName = Annotated[str, Predicate(is_dns_name)]
+Parameter = Annotated[str, Predicate(is_parameter)]
+FunctionName = Annotated[str, Predicate(is_function)]
+RoleArn = Annotated[str, Predicate(is_role)]
+SecretArn = Annotated[str, Predicate(is_secret)]
 
 
 class Strict:

@@ -10,6 +10,8 @@ from relight import errors
 from relight.config import Signal, Validator
 from relight.misfits import KINDS
 from relight.model import Phase, Verdict
+from relight.promoteconfig import PromoteAction
+from relight.promotion.acting import KINDS as ACTIONS
 from relight.recovery.validators import REGISTRY
 from tests import secret_scan
 
@@ -56,6 +58,7 @@ def test_a_validators_kind_has_one_name_everywhere() -> None:
     assert kinds(Validator) == set(KINDS["validators"]) == set(REGISTRY)
     assert {kind: check.__module__.rpartition(".")[2] for kind, check in REGISTRY.items()} == {one: one for one in REGISTRY}
     assert kinds(Signal) == set(KINDS["signals"])
+    assert kinds(PromoteAction) == set(KINDS["promote"]) == set(ACTIONS)
 
 
 @pytest.mark.parametrize("kind", sorted(kinds(Validator)))

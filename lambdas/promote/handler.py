@@ -1,15 +1,18 @@
-"""Promote: checks once more that this may happen, moves the pointers, and hands the agent the lifting of the quarantine."""
+"""Promote: checks once more that this may happen, does the app's actions, and hands the agent the lifting of quarantine."""
 
 from typing import Any
 
 from lambdas.promote.proof import check_proof
-from relight import pointers
 from relight.adapters import parameters
 from relight.adapters.compute import Compute
-from relight.errors import RunnerLost
+from relight.adapters.notes import Notes
+from relight.config import App
+from relight.errors import AlreadyPromoted, RunnerLost
 from relight.evidence.step import Step, step
-from relight.model import ActionResult, Phase, PlanRef, Runner, Tag, encode
+from relight.model import Phase, PlanRef, Runner, Tag, encode
 from relight.production import live_for
+from relight.promotion.acting import promote
+from relight.promotion.kind import Scene
 from relight.times import MARGIN
 
 
@@ -17,13 +20,16 @@ def handler(event: dict[str, Any], context: object) -> Any:
     with step(Phase.PROMOTE, event) as now:
         plan, runner = now.given("plan", PlanRef), now.given("launch", Runner)
         now.lease()
+        app = parameters.app(now.run.app)
         evidence = check_proof(now, plan)
         compute = Compute()
         check_alive(compute, now, runner)
         # It becomes production in Serve; a run that is cut off in here leaves no runner for a year.
         live_for(now, compute, runner, plan.deadlines.promote + MARGIN)
-        moved = move_pointers(now, runner)
-        deadlines, bound = plan.deadlines, {"evidence_hash": evidence, "pointers": encode(moved)}
+        become_production(now, compute, runner)
+        done = promote(scene(now, app, runner), app.promote)
+        now.record.verdicts = encode(done)
+        deadlines, bound = plan.deadlines, {"evidence_hash": evidence, "actions": encode(done)}
         return now.give_task(runner, deadlines.promote, deadlines.restore_heartbeat, **bound)
 
 
@@ -34,6 +40,28 @@ def check_alive(compute: Compute, now: Step, runner: Runner) -> None:
         raise RunnerLost(f"runner {runner.instance_id}: is not alive; nothing was promoted; start another run")
 
 
-def move_pointers(now: Step, runner: Runner) -> list[ActionResult]:
-    app = parameters.app(now.run.app)
-    return [pointers.move(now.store, now.table, app, now.run, runner, action) for action in app.promote]
+def become_production(now: Step, compute: Compute, runner: Runner) -> None:
+    """Raises AlreadyPromoted where another run's runner is production for this app, and lives."""
+    notes = Notes(now.settings.table)
+    if notes.become_production(now.run, runner):
+        return
+    other = notes.production(now.run.app)
+    found = compute.find({Tag.NAME: now.settings.name, Tag.APP: now.run.app})
+    lives = other is None or any(one.instance_id == other.instance_id and one.live for one in found)
+    if lives or not notes.become_production(now.run, runner, instead_of=other.run_id if other else ""):
+        whose = f"run {other.run_id}, runner {other.instance_id}" if other else "another run"
+        raise AlreadyPromoted(
+            f"{now.run.app}: is production already ({whose}); nothing was promoted; fail that one back, or give it up, first"
+        )
+
+
+def scene(now: Step, app: App, runner: Runner) -> Scene:
+    return Scene(
+        store=now.store,
+        table=now.table,
+        notes=Notes(now.settings.table),
+        run=now.run,
+        runner=runner,
+        storage=app.storage,
+        namespace=app.namespace,
+    )

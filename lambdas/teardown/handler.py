@@ -4,14 +4,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdas.teardown.keep import keeps, serving, undecided
-from relight import pointers
 from relight.adapters.compute import Compute, Instance
-from relight.adapters.table import Lease, PointerMove
-from relight.errors import LeaseLost, PointerMoved, RunnerStillThere
+from relight.adapters.notes import Notes
+from relight.adapters.table import Lease
+from relight.errors import LeaseLost, RunnerStillThere
 from relight.evidence.step import Step, log, step
 from relight.model import ActionResult, Cleared, Phase, PlanRef, Runner, Tag
 from relight.production import live_for
+from relight.promotion.acting import undo
+from relight.promotion.kind import Scene
 from relight.times import from_epoch
+
+LAST_TRY = 3  # tries that may be had again for what AWS could not do just now; then it is told, and the runner must go
 
 
 def handler(event: dict[str, Any], context: object) -> Any:
@@ -34,14 +38,12 @@ class Teardown:
         return self._hold(undone) if keeps(self.now) else self._end(undone)
 
     def _undo(self) -> tuple[ActionResult, ...]:
-        """Pointers of a promotion that did not complete. One that somebody else moved stays, and is reported."""
-        return tuple(self._move_back(move) for move in self.now.table.pointers(self.now.run.run_id))
-
-    def _move_back(self, move: PointerMove) -> ActionResult:
-        try:
-            return pointers.move_back(self.now.store, self.now.run, move)
-        except PointerMoved as error:
-            return ActionResult(action=move.name, target=move.uri, done=False, detail=str(error))
+        """The actions of a promotion that did not complete. What somebody else changed stays, and is reported."""
+        now, notes = self.now, Notes(self.now.settings.table)
+        scene = Scene(store=now.store, table=now.table, notes=notes, run=now.run, runner=now.maybe("launch", Runner))
+        undone = undo(scene, last_try=now.attempt >= LAST_TRY)
+        notes.end_production(now.run)
+        return undone
 
     def _keep_production(self, left: tuple[str, ...]) -> Cleared:
         """Also without the app's lease, or when Serve could not say it: what pointers lead to must not end by itself."""

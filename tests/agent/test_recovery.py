@@ -29,8 +29,8 @@ def test_an_order_is_restored_validated_promoted_and_frozen(runner: Runner) -> N
     assert (kind, validated["verdict"]) == ("succeeded", "PASSED"), validated
     assert {check["validator"] for check in validated["checks"]} == {"bytes", "up"}
 
-    pointer = {"action": "site", "target": "s3://b/site.json", "done": True, "detail": "moved"}
-    kind, promoted = ask(runner, "promote", 3, evidence_hash=validated["evidence_hash"], pointers=[pointer])
+    pointer = {"action": "site", "target": "s3://b/site.json", "done": True, "detail": "moved", "verdict": "PASSED"}
+    kind, promoted = ask(runner, "promote", 3, evidence_hash=validated["evidence_hash"], actions=[pointer])
     assert kind == "succeeded", promoted
     assert promoted["actions"][0] == pointer and len(promoted["actions"]) > 1
     assert not runner.cluster.objects["CronJob", "ledger", "publish"]["spec"].get("suspend")

@@ -111,6 +111,14 @@ def configure(world: World) -> Iterator[Configure]:
     parameters._console.cache_clear()
 
 
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, world: World) -> Any:
+    """See ``tests.handlers.site``."""
+    from tests.handlers.site import made
+
+    return made(world, monkeypatch.setattr)
+
+
 def _answers(here: World) -> Callable[..., None]:
     """Stands for the state machine's side of task tokens: moto has none."""
 

@@ -19,12 +19,12 @@ def perform(job: Job) -> Promotion:
             f"promote: {'; '.join(undone)}; the app stays quarantined in part; see the receipt, then run again"
         )
     whole = job.keep("lifted", "json", canonical(encode(actions)))
-    return Promotion(promoted_at=now(), actions=(*_moved(job), *brief_actions(actions, whole)))
+    return Promotion(promoted_at=now(), actions=(*_done(job), *brief_actions(actions, whole)))
 
 
-def _moved(job: Job) -> tuple[ActionResult, ...]:
-    """The pointers that the promote function has moved before it gave the task."""
-    return tuple(decode(raw, ActionResult) for raw in job.task.inputs.get("pointers", ()))
+def _done(job: Job) -> tuple[ActionResult, ...]:
+    """What the promote function has done before it gave the task."""
+    return tuple(decode(raw, ActionResult) for raw in job.task.inputs.get("actions", ()))
 
 
 def _check_proof(job: Job) -> None:
