@@ -159,7 +159,8 @@ def restored(fact: dict[str, Any]) -> str:
     nothing = "nothing was changed; " if found.get("unchanged") and not any(found.get(fate) for fate in CHANGED) else ""
     made = f"{fact.get('outcome', '')}: {nothing}objects: {counts(found)}"
     said = f"; what an earlier restore left {earlier}" if earlier else ""
-    return f"{made}; {fact.get('volume_files', 0)} files, {size(fact.get('volume_bytes', 0))}{said}"
+    why = f"; {odd[0]}" if (odd := fact.get("surprises")) else ""
+    return f"{made}; {fact.get('volume_files', 0)} files, {size(fact.get('volume_bytes', 0))}{said}{why}"
 
 
 TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {  # what a phase says when it is over, from which fact
