@@ -59,7 +59,7 @@ COMPILED = {LAMBDA: False, LOCAL: True}
 # Dead weight in the wheels: metadata names this machine's paths, the rest is never imported.
 PRUNED = ("bin", "*.dist-info/direct_url.json", "*.dist-info/RECORD", "*.dist-info/REQUESTED", "*.dist-info/uv_cache.json")
 # What nothing here uses: the SDK's other half, the logger's companions, and what cryptography was built with.
-UNUSED = ("boto3", "boto3-*", "s3transfer*", "cffi", "pycparser*", "zstandard/_cffi*", ".lock", "*/tests")
+UNUSED: tuple[str, ...] = ("boto3", "boto3-*", "s3transfer*", "cffi", "pycparser*", "zstandard/_cffi*", ".lock", "*/tests")
 UNUSED += ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/[!_j]*")
 
 
