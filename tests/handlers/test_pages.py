@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from relight.adapters.approvals import Approval
+from relight.evidence.binding import digest
 from relight.model import Phase, Run, canonical, decode
 from tests.handlers.browser import Browser
 from tests.handlers.conftest import EVIDENCE, PLAN, RUN_ID, World, run
@@ -53,3 +54,16 @@ def test_the_decision_on_the_page_is_the_apis(waiting: World) -> None:
     [(what, token, given)] = waiting.answered
     assert (what, token, json.loads(given["output"])["approver"]) == ("success", TOKEN, BOB)
     assert canonical(BOB).decode().strip('"') in browser.open(PAGE)
+
+
+@pytest.mark.parametrize("broken", ["manifest.json", "plan.json"])
+def test_a_plan_that_is_not_what_its_hash_covers_is_not_shown(waiting: World, broken: str) -> None:
+    where = f"s3://{EVIDENCE}/ledger/{RUN_ID}/plan"
+    plan = b'{"backup": "another one"}'
+    manifest = canonical({"files": {"plan.json": {"sha256": digest(plan)}}})
+    facts = {"plan": PLAN | {"hash": digest(manifest)}}
+    waiting.table.note_run(decode(run(initiator=ANN), Run), **dumped(facts))
+    for name, data in {"manifest.json": manifest, "plan.json": plan}.items():
+        waiting.store.put(f"{where}/{name}", data + b" " if name == broken else data)
+    text = Browser().signed_in(BOB).open(PAGE)
+    assert "do not approve it" in text and "another one" not in text
