@@ -30,11 +30,8 @@ STOPS: tuple[tuple[str, str, Object], ...] = (
 )
 
 # What tells a released object from a quarantined one, with what the API takes where it is not said.
-TELLING: dict[str, dict[str, Any]] = {
-    "CronJob": {"suspend": False},
-    "Job": {"suspend": False},
-    "Service": {"type": "ClusterIP"},
-}
+SUSPEND = {"suspend": False}
+TELLING: dict[str, dict[str, Any]] = {"CronJob": SUSPEND, "Job": SUSPEND, "Service": {"type": "ClusterIP"}}
 
 STOPPED_BY_OWNER = frozenset({"Job", "ReplicaSet", "StatefulSet"})
 
@@ -44,8 +41,9 @@ def lift(
 ) -> tuple[ActionResult, ...]:
     """Gives each quarantined object its released form, wave by wave: the deny-egress policy first, jobs and hooks last.
 
-    A wave that did not succeed ends it: nothing starts to act on production with a quarantined configuration. What was lifted
-    is then quarantined again, in reverse. Each is looked at once it is lifted. Repeating it changes nothing. Raises PlanDrifted, before anything changes, when a form is not what the plan covers.
+    A wave that did not succeed ends it: nothing starts to act on production with a quarantined configuration. What was
+    lifted is then quarantined again, in reverse; else each is looked at. Repeating it changes nothing. Raises
+    PlanDrifted, before anything changes, when a form is not what the plan covers.
     """
     check_digests(plan, objects, "released_sha256")
     deadline, patience = Deadline.after(seconds), Patience()
@@ -76,7 +74,7 @@ def _quarantine(
 
 
 def _verified(cluster: ClusterApi, item: PlannedObject) -> Verdict:
-    """Whether what made it harmless is to be seen no more: gone where promotion removes it, running where it was suspended."""
+    """Whether what made it harmless is seen no more: gone where promotion removes it, running where it was suspended."""
     form, who = item.released or item.object or {}, item.identity
     try:
         found = cluster.get(form["apiVersion"], who.kind, who.namespace or None, who.name)
