@@ -1,10 +1,10 @@
 """Promotion in the machine: what the approver is told, what is checked at the last moment, and all of it or nothing."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from relight.adapters import aws
 from relight.adapters.notes import Notes
