@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,8 +19,7 @@ NUMBERS = {phase: number for number, phase in enumerate(Phase, 1)}
 PREEMPTION = ("preempted_by", "preempted_at")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """An app's lease; times in epoch seconds. ``runner``: also a former holder's, until it is replaced.
 
     ``undecided``: it is held because nobody decided in time, so that somebody may ask again.
@@ -43,8 +41,7 @@ class Lease:
         return self.expires_at <= at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseRow:
+class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
     """A phase's latest try, for live status. ``status``: running, done or failed; the receipts hold every try."""
 
     number: int
@@ -56,8 +53,7 @@ class PhaseRow:
     summary: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointerMove:
+class PointerMove(msgspec.Struct, frozen=True, kw_only=True):
     """A pointer that a run moves: ``before`` (None: it was not there) and ``after`` it; ``returning``: it is undone."""
 
     name: str
@@ -67,8 +63,7 @@ class PointerMove:
     returning: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailbox:
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
     """A runner's own partition. ``lease_expires_at``: epoch seconds, for the dead man's switch.
 
     ``faults``: items that cannot be read, a line each; they are as if they were not there.

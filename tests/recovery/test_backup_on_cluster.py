@@ -1,7 +1,6 @@
 """A backup of an app that is running: its hook dumps, its writers stand still while files are read, and go on afterwards."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from relight.cli.backups import write
 from relight.config import App, Hook
 from relight.errors import HookFailed
 from relight.local.cluster import start
+from relight.records import replace
 from relight.recovery.cluster import Object
 from relight.recovery.validators import jobs
 from relight.recovery.validators.context import Place
