@@ -60,7 +60,7 @@ def played(whole: Stage) -> Stage:
     incident = whole.start(mode="incident", break_glass="the primary is gone")
     whole.approve(incident)
     whole.serving(incident)
-    whole.decide(incident, "failback")
+    whole.decide(incident, "failback", confirm=True)
     assert whole.ended(incident)["end"] == "Succeeded"
     for function in ("probe", "check", "catalog"):
         whole.call(function, {"app": "sample"})
