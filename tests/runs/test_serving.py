@@ -62,6 +62,7 @@ def forget_backups(stage: Stage) -> None:
                 S3().delete(found.uri)
 
 
+@pytest.mark.timeout(600)  # a minute until its backup is due, and a recovery before and after
 def test_production_is_backed_up_on_schedule_with_keys_for_that_alone_and_goes_back_with_a_last_backup(stage: Stage) -> None:
     with configured(stage, serving={"cron": "* * * * *", "zone": "UTC"}):
         run_id = promoted(stage)
