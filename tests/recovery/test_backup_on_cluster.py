@@ -11,7 +11,7 @@ from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
 from relight.backup.upload import Sender
-from relight.cli.backups import write
+from relight.backups import write
 from relight.config import App, Hook
 from relight.errors import HookFailed
 from relight.local.cluster import start
