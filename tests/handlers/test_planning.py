@@ -74,3 +74,13 @@ def test_a_held_runner_whose_next_run_fails_while_it_takes_it_on_is_not_left_to_
     call(teardown, run(mode="drill", run_id="second"), outcome="Failed")
     assert instance not in world.live()
     assert world.table.lease("ledger") is None
+
+
+def test_an_image_that_nobody_saw_on_the_runners_platform_could_not_be_verified_and_stops_nothing(world: World) -> None:
+    container = {"name": "main", "image": f"registry.example/ledger@sha256:{'a' * 64}"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+    backup(world, "b1", None, pod)
+    planned(world)
+    rows = {row["check"]: row for row in world.receipts()[0]["verdicts"]}
+    assert rows["platforms"]["verdict"] == "COULD_NOT_VERIFY" and "is unknown" in rows["platforms"]["detail"]
+    assert "platform:" not in rows["forecast"]["detail"]
