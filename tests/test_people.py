@@ -1,7 +1,10 @@
 """Who is one person, and who is named."""
 
+from typing import Any
+
 import pytest
 
+from relight.misfits import misfits
 from relight.people import named, same_person
 
 SSO = "arn:aws:sts::1:assumed-role/AWSReservedSSO_{}_0123456789abcdef/{}"
@@ -41,3 +44,29 @@ def test_sessions_of_a_role_are_people_where_their_names_are_not_chosen_freely()
 )
 def test_who_is_named_by_a_pattern(pattern: str, is_named: bool) -> None:
     assert named(ROLE.format("ann"), [pattern]) is is_named
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        (
+            {"approvals": 2, "approvers": [USER.format("ann"), USER.format("ANN")]},
+            "2 people can never be had of 1 approvers",
+        ),
+        ({"approvers": [ROLE.format("ann")]}, "whoever assumes oncall chooses the session's name"),
+    ],
+)
+def test_rules_that_cannot_be_kept_are_refused_in_the_configuration(rules: dict[str, Any], says: str) -> None:
+    assert says in "".join(misfits({"apps": [{"name": "shop", **rules}]}))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"approvals": 2, "approvers": [USER.format("*")]},
+        {"approvers": [ROLE.format("*"), SSO.format("Admin", "ann@example.com")]},
+        {"approvers": [ROLE.format("ann")], "session_roles": ["OnCall"]},
+    ],
+)
+def test_rules_that_can_be_kept_are_taken(rules: dict[str, Any]) -> None:
+    assert list(misfits({"apps": [{"name": "shop", **rules}]})) == []
