@@ -76,16 +76,17 @@ def of_app(app: App) -> Iterator[Row]:
         under=1,
         missing=MISSING.BREACHING,
     )
+    # Told once an hour and when it changes: what was told last counts until it is told otherwise.
     yield Row(
         name=f"{app.name}-backup-invalid",
-        metric=_probed(app, "NewestBackupInvalid", "Maximum", HOUR),
+        metric=_probed(app, "NewestBackupInvalid", "Maximum", MINUTE),
         says=f"the newest backup of {app.name} is damaged, so a recovery now would take an older one: relight backups",
         over=0,
         missing=MISSING.IGNORE,
     )
     yield Row(
         name=f"{app.name}-drill-overdue",
-        metric=_probed(app, "DrillOverdue", "Maximum", HOUR),
+        metric=_probed(app, "DrillOverdue", "Maximum", MINUTE),
         says=f"a drill of {app.name} was due and none has passed since: relight runs says why; then relight drill",
         over=0,
         missing=MISSING.IGNORE,
@@ -93,7 +94,7 @@ def of_app(app: App) -> Iterator[Row]:
 
     yield Row(
         name=f"{app.name}-unproven",
-        metric=_probed(app, "ArmedUnproven", "Maximum", HOUR),
+        metric=_probed(app, "ArmedUnproven", "Maximum", MINUTE),
         says=f"{app.name} is armed, and no drill has passed on its present configuration: relight drill, or relight disarm",
         over=0,
         missing=MISSING.IGNORE,

@@ -58,19 +58,9 @@ WHEELS: dict[str, dict[str, tuple[str, ...]]] = {
 COMPILED = {LAMBDA: False, LOCAL: True}
 # Dead weight in the wheels: metadata names this machine's paths, the rest is never imported.
 PRUNED = ("bin", "*.dist-info/direct_url.json", "*.dist-info/RECORD", "*.dist-info/REQUESTED", "*.dist-info/uv_cache.json")
-ASYNCIO = (
-    "kubernetes/aio",
-    "aiohttp*",
-    "aiohappyeyeballs*",
-    "aiosignal*",
-    "attr",
-    "attrs*",
-    "frozenlist*",
-    "multidict*",
-    "propcache*",
-    "yarl*",
-)  # the client's other half and what only that needs
-UNUSED = ("zstandard/_cffi*", "boto3/examples", ".lock", "*/tests", *ASYNCIO)
+# What nothing here uses: the SDK's other half, the logger's companions, and what cryptography was built with.
+UNUSED: tuple[str, ...] = ("boto3", "boto3-*", "s3transfer*", "cffi", "pycparser*", "zstandard/_cffi*", ".lock", "*/tests")
+UNUSED += ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/[!_j]*")
 
 
 def uv() -> str:

@@ -18,7 +18,7 @@ CHECKOUT = ROOT / "requirements.lock"
 SAME = ["--constraints", CHECKOUT.name]
 WANTED: dict[Path, list[str]] = {
     CHECKOUT: ["--all-extras"],
-    LOCKS / "function.txt": SAME,
+    LOCKS / "function.txt": [*SAME, "--extra", "function"],
     LOCKS / "agent.txt": [*SAME, "--extra", "agent"],
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 TITLE, DESCRIPTION = 250, 8_000  # characters that Amazon Q Developer takes
 LONGEST = 300  # characters of one fact
 NOTHING = "-"
+WOULD = "would"  # facts of this name and a number: what a promotion would do, for who decides
 Facts = Mapping[str, str]
 
 
@@ -154,6 +155,7 @@ def _rows(known: "_Known") -> Iterator[str]:
     for label, form in ROWS:
         if not all(known[name] == NOTHING for name in re.findall(r"{(\w+)}", form)):
             yield f"{label:12}{form.format_map(known)}"
+    yield from (f"{WOULD:12}{known[name]}" for name in sorted(known) if name.startswith(WOULD))
 
 
 def _chat(kind: Kind, known: "_Known", title: str, lines: list[str], steps: list[str]) -> dict[str, Any]:

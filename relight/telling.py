@@ -10,11 +10,12 @@ from relight.adapters.notify import Notifier
 from relight.errors import RelightError
 from relight.evidence.scrub import scrub
 from relight.evidence.step import FACTS, log
-from relight.messages import NOTHING, Facts, Kind, render
+from relight.messages import NOTHING, WOULD, Facts, Kind, render
 from relight.model import Mode, Run, Verdict
 from relight.settings import FunctionSettings
 from relight.times import from_epoch
 
+MOST = 20  # lines of what a promotion would do
 EFFECT = {Mode.INCIDENT: "it becomes production", Mode.DRILL: "nothing more happens: it is a rehearsal"}
 
 
@@ -42,7 +43,8 @@ class About:
             "checks": str(len(checks)),
             "passed": str(sum(check.get("verdict") == Verdict.PASSED for check in checks)),
         }
-        return known | (_decided(self.approval) if self.approval else {})
+        would = {f"{WOULD}{n:02d}": line for n, line in enumerate((self._of("preview").get("lines") or ())[:MOST])}
+        return known | would | (_decided(self.approval) if self.approval else {})
 
     def _of(self, name: str) -> dict[str, Any]:
         return self.variables.get(name) or {}

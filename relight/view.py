@@ -58,7 +58,7 @@ class CheckRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """``evidence_hash`` is set only while the run waits for a decision; ``outcome`` only when it has ended.
-    ``needed``: so many people must approve it; ``approvals``: who has.
+    ``would``: what a promotion would do. ``needed``: so many people must approve it; ``approvals``: who has.
 
     ``ask_until``: a run on which nobody decided may be asked for again; ``asked_again``: the run that does.
     ``cleared``: teardown has said what it found; ``left``: runners that still lived then. ``said``: by phase, what it did.
@@ -78,6 +78,7 @@ class View:
     checks: tuple[CheckRow, ...]
     evidence_hash: str | None
     decide_until: str | None
+    would: tuple[str, ...]
     needed: int
     approvals: tuple[str, ...]
     report_uri: str | None
@@ -124,6 +125,7 @@ def read(raw: dict[str, Any]) -> View:
         checks=tuple(check_row(row) for row in raw.get("checks") or ()),
         evidence_hash=waiting.get("evidence_hash"),
         decide_until=waiting.get("expires_at"),
+        would=tuple((facts.get("preview") or {}).get("lines") or ()),
         needed=int(approval.get("needed") or 1),
         approvals=tuple(vote["approver"] for vote in approval.get("approvals") or ()),
         report_uri=(raw.get("evidence") or {}).get("report"),
@@ -159,7 +161,8 @@ def restored(fact: dict[str, Any]) -> str:
     nothing = "nothing was changed; " if found.get("unchanged") and not any(found.get(fate) for fate in CHANGED) else ""
     made = f"{fact.get('outcome', '')}: {nothing}objects: {counts(found)}"
     said = f"; what an earlier restore left {earlier}" if earlier else ""
-    return f"{made}; {fact.get('volume_files', 0)} files, {size(fact.get('volume_bytes', 0))}{said}"
+    why = f"; {odd[0]}" if (odd := fact.get("surprises")) else ""
+    return f"{made}; {fact.get('volume_files', 0)} files, {size(fact.get('volume_bytes', 0))}{said}{why}"
 
 
 TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {  # what a phase says when it is over, from which fact

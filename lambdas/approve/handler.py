@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from lambdas.approve.preview import foretold
 from relight.adapters import parameters
 from relight.adapters.approvals import Approval
 from relight.adapters.workflow import Workflow
@@ -29,7 +30,8 @@ def handler(event: dict[str, Any], context: object) -> Any:
         if stands.decision:
             deliver(this, stands.decision)
             return answer
-        about = About(run=this.run, approval=stands, variables=this.payload)
+        known = {**this.payload, "preview": {"lines": foretold(this, app, plan)}}
+        about = About(run=this.run, approval=stands, variables=known)
         Teller(deployment=this.settings).tell(Kind.WANTED, about, until=until(stands))
         return answer
 

@@ -11,7 +11,7 @@ from relight.errors import AlreadyPromoted, RunnerLost
 from relight.evidence.step import Step, step
 from relight.model import Phase, PlanRef, Runner, Tag, encode
 from relight.production import live_for
-from relight.promotion.acting import promote
+from relight.promotion.acting import promote, unfenced
 from relight.promotion.kind import Scene
 from relight.times import MARGIN
 
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
         # It becomes production in Serve; a run that is cut off in here leaves no runner for a year.
         live_for(now, compute, runner, plan.deadlines.promote + MARGIN)
         become_production(now, compute, runner)
-        done = promote(scene(now, app, runner), app.promote)
+        done = (*promote(scene(now, app, runner), app.promote), *unfenced(app.promote))
         now.record.verdicts = encode(done)
         deadlines, bound = plan.deadlines, {"evidence_hash": evidence, "actions": encode(done)}
         return now.give_task(runner, deadlines.promote, deadlines.restore_heartbeat, **bound)

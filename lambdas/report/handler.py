@@ -4,6 +4,7 @@ from typing import Any
 
 from relight.adapters.catalog import Catalog
 from relight.adapters.keys import SigningKey
+from relight.adapters.metrics import emit
 from relight.adapters.s3 import join
 from relight.backup.marks import settle
 from relight.drills import is_whole
@@ -114,6 +115,8 @@ def prove(now: Step, outcome: Outcome) -> None:
         if is_whole(run) and outcome == Outcome.SUCCEEDED:
             passed = PassedDrill(run_id=run.run_id, began_at=run.started_at, version=chosen.app_version)
             catalog.note_drill(run.app, passed)
+            for alarming in ("DrillOverdue", "ArmedUnproven"):  # its alarm need not wait for the catalog's next round
+                emit(alarming, 0, app=run.app)
         settle(catalog, run.app)
     except RelightError as error:
         log.error("the backup's proof is not in the catalog; the next drill proves it again", extra={"error": str(error)})

@@ -1,8 +1,7 @@
-"""The Kubernetes API with plain dicts: one small client over the official one's connections.
+"""The Kubernetes API with plain dicts: one small client.
 
 The official dynamic client is not used for discovery: it keeps its cache in a shared temporary file named after the
-host, is not safe for threads, and asks without a time limit. Importing ``kubernetes`` costs two seconds of CPU, so it
-happens on first use; ``preload()`` starts it in the background.
+host, is not safe for threads, and asks without a time limit.
 """
 
 import json
@@ -33,13 +32,6 @@ JSON = "application/json"
 BRIEF = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-
-
-def preload() -> threading.Thread:
-    """Imports the official client on a thread, to overlap its two seconds with waiting for something else."""
-    thread = threading.Thread(target=lambda: __import__("kubernetes.client"), name="import-kubernetes", daemon=True)
-    thread.start()
-    return thread
 
 
 class Cluster:

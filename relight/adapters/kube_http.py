@@ -1,11 +1,12 @@
 """HTTP to the Kubernetes API: one request over a kept connection, its answer, its error as ours.
 
-The official client reads the kubeconfig, so that its every kind of credential works, and its connection pool is used as it
-is; its layer of generated models between the two costs more than a restored object takes.
+A cluster on this machine is reached as ``near`` finds it. For all others the official client reads the kubeconfig, so that
+its every kind of credential works, and its connection pool is used as it is; its layer of generated models between the two
+costs more than a restored object takes.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 import urllib3
 import urllib3.exceptions
 
+from relight.adapters.kube_near import Near, near
 from relight.errors import ClusterNotReady, ClusterRefused, Conflict, RelightError, ServiceUnavailable, Throttled
 
 NOT_FOUND = 404
@@ -36,6 +38,7 @@ ADVICE: dict[type[RelightError], str] = {
     ClusterRefused: "correct the object or the permission; repeating the request cannot help",
 }
 Query = list[tuple[str, str]]
+Way = tuple[Callable[..., Any], str, Callable[[], str]]  # sends a request; what comes before its address; who asks
 
 
 class Wire:
@@ -45,15 +48,11 @@ class Wire:
     """
 
     def __init__(self, kubeconfig: Path | None, connections: int) -> None:
-        from kubernetes import client  # two seconds of CPU: only when a request is made
-
-        self._settings = settings(kubeconfig, connections)
-        manager: urllib3.PoolManager = client.ApiClient(self._settings).rest_client.pool_manager
-        self._base = self._settings.host.rstrip("/")
-        self._send: Any = manager.urlopen
-        if manager.proxy is None:  # the manager would take the address apart again for every request
-            self._send = manager.connection_from_url(self._base).urlopen
-            self._base = urlsplit(self._base).path
+        with usable(kubeconfig):
+            found = near(kubeconfig) if kubeconfig else None
+            self._send, self._base, self._token = (
+                _close_by(found, connections) if found else _official(kubeconfig, connections)
+            )
 
     def send(self, method: str, address: str, query: Query, headers: dict[str, str], body: Any, timeout: float) -> Any:
         """The raw answer, its body not read. ``body``: plain JSON types, or None."""
@@ -65,30 +64,55 @@ class Wire:
 
     def _identity(self) -> dict[str, str]:
         """Asked for each time: a token may renew itself."""
-        found = self._settings.auth_settings().get("BearerToken") or {}
-        return {"Authorization": found["value"]} if found.get("value") else {}
+        token = self._token()
+        return {"Authorization": token} if token else {}
 
 
 _encoded = lru_cache(64)(urlencode)  # of thousands of requests, most differ in the address alone
 
 
-def settings(kubeconfig: Path | None, connections: int) -> Any:
-    import yaml
-    from kubernetes import client, config
+def _close_by(found: Near, connections: int) -> Way:
+    token = f"Bearer {found.token}" if found.token else ""
+    return found.pool(connections).urlopen, "", lambda: token
 
+
+def _official(kubeconfig: Path | None, connections: int) -> Way:
+    try:
+        from kubernetes import client, config  # seconds of CPU: only where it is needed
+    except ImportError:
+        raise ValueError("it is not as k3s writes it, and the official client is not installed") from None
     found = client.Configuration()
     try:
         if kubeconfig is None:
             config.load_incluster_config(client_configuration=found)
         else:
             config.load_kube_config(str(kubeconfig), client_configuration=found, persist_config=False)
-    except (config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except config.ConfigException as error:
+        raise ValueError(error) from None
+    found.connection_pool_maxsize, found.retries = connections, False
+    found.no_proxy = ",".join(filter(None, (found.no_proxy, "127.0.0.1", "localhost")))
+    manager: urllib3.PoolManager = client.ApiClient(found).rest_client.pool_manager
+    base = found.host.rstrip("/")
+
+    def token() -> str:
+        return str((found.auth_settings().get("BearerToken") or {}).get("value") or "")
+
+    if manager.proxy is not None:
+        return manager.urlopen, base, token
+    # Its own pool: the manager would take the address apart again for every request.
+    return manager.connection_from_url(base).urlopen, urlsplit(base).path, token
+
+
+@contextmanager
+def usable(kubeconfig: Path | None) -> Iterator[None]:
+    import yaml
+
+    try:
+        yield
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())[:200]  # a half-written file fails in many ways
         what = f"kubeconfig {kubeconfig}" if kubeconfig else "the pod's own service account"
         raise ClusterNotReady(f"{what} cannot be used: {why}; wait for it or correct it") from None
-    found.connection_pool_maxsize, found.retries = connections, False
-    found.no_proxy = ",".join(filter(None, (found.no_proxy, "127.0.0.1", "localhost")))
-    return found
 
 
 def refusal(what: str, answer: Any, missing: type[RelightError]) -> RelightError:

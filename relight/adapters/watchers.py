@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from relight.adapters.aws import client, translated
 from relight.adapters.calls import Refused, call, pages
@@ -31,15 +32,22 @@ def armed(deployment: str, app: str) -> tuple[Armed, ...]:
 
 def starts_incidents(deployment: str, app: str) -> bool:
     """Whether the app's alarm would start a recovery."""
-    return bool(_armed("events", "describe_rule", f"{deployment}-{app}-alarm").armed)
+    rule = _found("events", "describe_rule", f"{deployment}-{app}-alarm")
+    return rule is not None and rule["State"] == "ENABLED"
 
 
 def _armed(service: str, operation: str, name: str) -> Armed:
-    try:
-        found = call(service, operation, {"ResourceNotFoundException"}, Name=name)
-    except Refused:
+    found = _found(service, operation, name)
+    if found is None:
         return Armed(name, None)
     return Armed(name, found["State"] == "ENABLED", arming_of(found) if service == "events" else None)
+
+
+def _found(service: str, operation: str, name: str) -> dict[str, Any] | None:
+    try:
+        return call(service, operation, {"ResourceNotFoundException"}, Name=name)
+    except Refused:
+        return None
 
 
 def subscriptions(topic: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from threading import Lock
 
-from relight.adapters.kube import Cluster, preload
+from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.agent.config import AgentConfig
 from relight.agent.fetch import Fetch
@@ -30,7 +30,6 @@ class Bench:
         if order == self._order:
             return
         log.info("order received", run_id=order.run.run_id, app=order.run.app, backup=order.plan.backup_uri)
-        preload()
         self._order, fetch, restored = order, self.fetched(order), self.site.restored()
         if order.run.start_at in RESTORING and not (restored and restored.covers(order)):
             fetch.volumes()

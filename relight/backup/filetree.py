@@ -9,7 +9,7 @@ from errno import ELOOP, ENOTDIR
 from pathlib import Path
 
 from relight.backup.faults import fault
-from relight.backup.names import goes_back
+from relight.backup.names import goes_back, leads_out
 from relight.backup.tarball import Member
 from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, RelightError, RestoreFailed
 
@@ -133,13 +133,18 @@ class FileTree:
     def finish(self) -> None:
         """Proves that no link, followed through the others, leads out; then gives directories their modes and times."""
         self._link_late()
-        root = os.path.realpath(self._root)
         for path in self.roundabout:
-            if not f"{os.path.realpath(f'{root}/{path}')}/".startswith(f"{root}/"):
+            if leads_out(path, self._link_at):
                 raise fault(ArchiveLinkEscape, self._where, "leads out of the target by way of other links", path)
         for path in sorted(self.directories, reverse=True):  # what is below first: its parents may become unwritable
             with self.told(path):
                 settle(self._descend(path), self.directories[path])
+
+    def _link_at(self, path: str) -> str | None:
+        try:
+            return str((self._root / path).readlink())
+        except OSError:
+            return None
 
     def _create(self, path: str) -> int:
         folder, base = self._parent(path)

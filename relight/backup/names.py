@@ -1,12 +1,14 @@
 """Which names and links of an archive stay inside: judged by the text alone, before anything is touched."""
 
 import os
+from collections.abc import Callable
 
 from relight.backup.faults import fault
 from relight.errors import ArchiveEscape, ArchiveLinkEscape, ArchiveMalformed
 
 MAX_NAME = 4095  # bytes; PATH_MAX
 MAX_PART = 255
+MAX_HOPS = 40  # the kernel's own
 
 
 def inside(name: str, where: str) -> str:
@@ -46,6 +48,28 @@ def goes_back(target: str) -> bool:
     parts = [part for part in target.split("/") if part not in ("", ".")]
     climbs = [part == ".." for part in parts]
     return climbs != sorted(climbs, reverse=True)
+
+
+def leads_out(path: str, link_at: Callable[[str], str | None]) -> bool:
+    """Follows the link at ``path``, and those it meets, as the system would. ``link_at``: where a link leads; None for what
+    is none. Links in a circle lead nowhere: the system gives up on them too."""
+    here: list[str] = []
+    ahead, hops = path.split("/")[::-1], 0
+    while ahead:
+        part = ahead.pop()
+        if part == "..":
+            if not here:
+                return True
+            here.pop()
+        if part in ("", ".", ".."):
+            continue
+        here.append(part)
+        if (target := link_at("/".join(here))) is not None:
+            if (hops := hops + 1) > MAX_HOPS:
+                return False
+            here.pop()
+            ahead += target.split("/")[::-1]
+    return False
 
 
 def _expect_sane(name: str, parts: list[str], where: str) -> None:

@@ -14,11 +14,11 @@ from typing import IO
 
 from relight.backup import index
 from relight.backup.faults import fault
+from relight.backup.names import leads_out
 from relight.backup.sparse import hash_hole
 from relight.backup.tarball import Kind, Member
 from relight.errors import ArchiveLinkEscape, ArchiveMalformed, ArchiveTypeChange, BackupError, DigestMismatch
 
-MAX_HOPS = 40  # the kernel's own
 FILES = frozenset({Kind.FILE, Kind.HARDLINK})
 CACHE = 16 * 2**10  # kB of the table in memory
 
@@ -143,7 +143,7 @@ class PaperTree:
         for path in self._leaves.late():
             yield from self._link_late(path)
         for path in self._leaves.unlisted(Kind.SYMLINK):  # of all links: the index is read later
-            if self._leads_out(path):
+            if leads_out(path, self._link_at):
                 yield fault(ArchiveLinkEscape, self._where, "leads out of the target by way of other links", path)
         try:
             yield from self._against_index() if self._index is not None else ()
@@ -183,22 +183,6 @@ class PaperTree:
             problem = f"its sha256 is {leaf.digest.hex()}, the index says {entry.sha256}"
             yield fault(DigestMismatch, self._where, problem, entry.path)
 
-    def _leads_out(self, path: str) -> bool:
-        """Follows the link, and those it meets, as the system would."""
-        here: list[str] = []
-        ahead, hops = path.split("/")[::-1], 0
-        while ahead:
-            part = ahead.pop()
-            if part == "..":
-                if not here:
-                    return True
-                here.pop()
-            if part in ("", ".", ".."):
-                continue
-            here.append(part)
-            leaf = self._leaves.get("/".join(here))
-            if leaf and leaf.kind is Kind.SYMLINK and hops < MAX_HOPS:
-                hops += 1
-                here.pop()
-                ahead += leaf.target.split("/")[::-1]
-        return False
+    def _link_at(self, path: str) -> str | None:
+        leaf = self._leaves.get(path)
+        return leaf.target if leaf and leaf.kind is Kind.SYMLINK else None

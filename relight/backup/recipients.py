@@ -84,7 +84,8 @@ def by_private_key(file: Path) -> Unlock:
                 except (InvalidTag, ValueError):
                     break
                 return _seal(metadata, where, data_key, one)
-        raise fault(KeyUnusable, where, f"{OFFLINE} key {mine} does not open it")
+        theirs = ", ".join(one.key for one in recipients(metadata.encryption) if one.kind == OFFLINE) or "none"
+        raise fault(KeyUnusable, where, f"{OFFLINE} key {mine} does not open it: its offline keys are {theirs}")
 
     return unlock
 

@@ -75,6 +75,7 @@ def footer(view: View) -> Iterator[str]:
         if view.needed > 1 or view.approvals:
             who = escape(", ".join(view.approvals)) or "nobody yet"
             yield f"{len(view.approvals)} of {view.needed} people approved it: {who}"
+        yield from (f"  a promotion would: {escape(line)}" for line in view.would)
         yield f"  relight approve {view.run_id}   {APPROVES.get(view.mode, '')}"
         yield f'  relight reject {view.run_id} --reason "…"   nothing is promoted; the runner is torn down'
     if view.serving:

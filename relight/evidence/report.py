@@ -101,6 +101,20 @@ def _held(objective: str, measured: timedelta, allowed: int) -> dict[str, Any]:
     return {"objective": objective, "seconds": seconds, "allowed": allowed, "met": seconds <= allowed}
 
 
+def _not_done(ended: Ended) -> Iterator[str]:
+    """Actions of a promotion that were not done, not seen to be done, or not taken back."""
+    for action in _actions(ended, "promotion", "actions"):
+        if action.get("verdict") not in (None, Verdict.PASSED):
+            yield f"{action['verdict']}: {action['target']}: {action['detail']}"
+    for action in (*_actions(ended, "handback", "actions"), *_actions(ended, "cleared", "undone")):
+        if not action["done"]:
+            yield f"not undone: {action['target']}: {action['detail']}"
+
+
+def _actions(ended: Ended, fact: str, name: str) -> list[dict[str, Any]]:
+    return list((ended.variables.get(fact) or {}).get(name, []))
+
+
 def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
     """What a reader must not overlook although the run may have succeeded."""
     found = [f"break-glass: {ended.run.break_glass}"] if ended.run.break_glass else []
@@ -113,9 +127,7 @@ def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
     if restore.get("outcome") == "PARTIAL":
         found.append(f"the restore was PARTIAL: {counts(restore.get('counts') or {})}")
     found += [f"not as the plan predicted: {said}" for said in restore.get("surprises") or []]
-    for action in (ended.variables.get("cleared") or {}).get("undone", []):
-        if not action["done"]:
-            found.append(f"not undone: {action['target']}: {action['detail']}")
+    found += _not_done(ended)
     for body in bodies:
         for verdict in body.get("verdicts", []) if body.get("phase") == "plan" else []:
             if verdict.get("verdict") != "PASSED":

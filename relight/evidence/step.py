@@ -24,7 +24,10 @@ from relight.settings import FunctionSettings, function_settings
 T = TypeVar("T")
 log = Logger()  # the service's name is POWERTOOLS_SERVICE_NAME
 NOT_INPUTS = {"run", "attempt", "task_token"}
-FACTS = ("detection", "plan", "launch", "restore", "validation", "approval", "promotion", "frozen", "handback", "cleared")
+FACTS = (
+    "detection", "plan", "launch", "restore", "validation", "preview", "approval", "promotion", "frozen", "handback",
+    "cleared",
+)  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)

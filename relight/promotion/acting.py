@@ -41,8 +41,17 @@ def preview(scene: Scene, actions: Sequence[PromoteAction]) -> Preview:
         if found:
             seen[action.name] = found.before
         lines.append(f"{action.kind} {action.name}: {f'{found.target}: {found.told}' if found else _untold(action)}")
-    fenced = any(not KINDS[action.kind].essential for action in actions)
-    return Preview(lines=(*lines, *(() if fenced else (NO_FENCE,))), seen=seen)
+    return Preview(lines=(*lines, *(() if _fences(actions) else (NO_FENCE,))), seen=seen)
+
+
+def _fences(actions: Sequence[PromoteAction]) -> bool:
+    return any(not KINDS[action.kind].essential for action in actions)
+
+
+def unfenced(actions: Sequence[PromoteAction]) -> tuple[ActionResult, ...]:
+    """A row for the report where nothing of the actions fences the old primary."""
+    row = partial(ActionResult, action="fence", target="the old primary", detail=NO_FENCE)
+    return () if _fences(actions) else (row(done=False, verdict=Verdict.COULD_NOT_VERIFY),)
 
 
 def _untold(action: PromoteAction) -> str:

@@ -45,7 +45,8 @@ class Applier:
             except RelightError as error:
                 return _nothing(objects, {}, f"nothing was applied: what is there already cannot be told: {error}")
             if blocked := blocking(objects, before, existing):
-                others = f"nothing was applied: {len(blocked)} other object(s) were there already"
+                more = f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""
+                others = f"nothing was applied: {blocked[0].identity} was there already{more}"
                 return _nothing(objects, {item.identity: WAS_THERE for item in blocked}, others)
             rows: dict[int, LedgerRow] = {}
             for _, wave in groupby(sorted(objects, key=lambda item: item.wave), key=lambda item: item.wave):

@@ -126,6 +126,7 @@ def _document(inputs: PlanInputs, objects: tuple[PlannedObject, ...], foreseen: 
         "images": _images(objects, recipe.backup.platforms),
         "volumes": _volumes(recipe, objects),
         "validators": encode(recipe.validators),
+        "promote": encode(recipe.app.promote),
         "allow_partial": recipe.app.allow_partial,
         "existing": recipe.app.existing,
         "runner": {"ladder": list(inputs.ladder)},

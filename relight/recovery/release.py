@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
 
 from relight.errors import RelightError
-from relight.model import ActionResult
+from relight.model import ActionResult, Verdict
 from relight.recovery.apply import check_digests
 from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.objects import identity
@@ -15,8 +18,9 @@ from relight.recovery.plan import OpenedPlan
 from relight.recovery.prepare import PlannedObject
 from relight.recovery.volumes import place
 
-LIFT, FREEZE = "lift quarantine", "freeze"
+LIFT, BACK, FREEZE = "lift quarantine", "quarantine again", "freeze"
 LIFT_SECONDS = 300.0
+BACK_SECONDS = 60.0
 DRAIN_SECONDS = 120.0
 # What is stopped, in this order: nothing new starts before what runs is ended. (api version, kind, patch)
 STOPS: tuple[tuple[str, str, Object], ...] = (
@@ -24,6 +28,10 @@ STOPS: tuple[tuple[str, str, Object], ...] = (
     ("apps/v1", "Deployment", {"spec": {"replicas": 0}}),
     ("apps/v1", "StatefulSet", {"spec": {"replicas": 0}}),
 )
+
+# What tells a released object from a quarantined one, with what the API takes where it is not said.
+SUSPEND = {"suspend": False}
+TELLING: dict[str, dict[str, Any]] = {"CronJob": SUSPEND, "Job": SUSPEND, "Service": {"type": "ClusterIP"}}
 
 STOPPED_BY_OWNER = frozenset({"Job", "ReplicaSet", "StatefulSet"})
 
@@ -33,19 +41,50 @@ def lift(
 ) -> tuple[ActionResult, ...]:
     """Gives each quarantined object its released form, wave by wave: the deny-egress policy first, jobs and hooks last.
 
-    A wave that did not succeed ends it: nothing starts to act on production with a quarantined configuration.
-    Repeating it changes nothing. Raises PlanDrifted, before anything changes, when a form is not what the plan covers.
+    A wave that did not succeed ends it: nothing starts to act on production with a quarantined configuration. What was
+    lifted is then quarantined again, in reverse; else each is looked at. Repeating it changes nothing. Raises
+    PlanDrifted, before anything changes, when a form is not what the plan covers.
     """
     check_digests(plan, objects, "released_sha256")
     deadline, patience = Deadline.after(seconds), Patience()
     results: list[ActionResult] = []
+    lifted: list[PlannedObject] = []
     held = sorted((item for item in objects if quarantined(item)), key=lambda item: item.wave)
     for _, wave in groupby(held, key=lambda item: item.wave):
-        done = [_try(LIFT, str(item.identity), *_lifting(cluster, item, data_dir), patience, deadline) for item in wave]
-        results += done
-        if not all(result.done for result in done):
-            break
-    return tuple(results)
+        items = list(wave)
+        results += [_try(LIFT, str(item.identity), *_lifting(cluster, item, data_dir), patience, deadline) for item in items]
+        lifted += items
+        if not all(result.done for result in results):
+            back = Deadline.after(BACK_SECONDS)  # its own: the other may be what ended it
+            return (*results, *(_quarantine(cluster, item, data_dir, patience, back) for item in reversed(lifted)))
+    return tuple(replace(one, verdict=_verified(cluster, item)) for one, item in zip(results, lifted, strict=True))
+
+
+def _quarantine(
+    cluster: ClusterApi, item: PlannedObject, data_dir: Path, patience: Patience, deadline: Deadline
+) -> ActionResult:
+    """The form that it had before; what only promotion brought is deleted again."""
+    who, made = item.identity, item.object
+    if made is not None:
+        obj = place(made, data_dir)
+        return _try(BACK, str(who), lambda: cluster.apply(obj), "quarantined again", patience, deadline)
+    version = (item.released or {})["apiVersion"]
+    delete = partial(cluster.delete, version, who.kind, who.namespace or None, who.name)
+    return _try(BACK, str(who), delete, "removed again", patience, deadline)
+
+
+def _verified(cluster: ClusterApi, item: PlannedObject) -> Verdict:
+    """Whether what made it harmless is seen no more: gone where promotion removes it, running where it was suspended."""
+    form, who = item.released or item.object or {}, item.identity
+    try:
+        found = cluster.get(form["apiVersion"], who.kind, who.namespace or None, who.name)
+    except RelightError:
+        return Verdict.COULD_NOT_VERIFY
+    if item.released is None:
+        return Verdict.PASSED if found is None or found["metadata"].get("deletionTimestamp") else Verdict.FAILED
+    spec, wanted = (found or {}).get("spec") or {}, item.released.get("spec") or {}
+    same = all((spec.get(name) or usual) == (wanted.get(name) or usual) for name, usual in TELLING.get(who.kind, {}).items())
+    return Verdict.PASSED if found is not None and same else Verdict.FAILED
 
 
 def quarantined(item: PlannedObject) -> bool:

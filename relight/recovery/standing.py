@@ -11,6 +11,14 @@ from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
 
 FIELD_MANAGER = "relight"
+# (group, kind, name) of what objects refer to by name and an empty runner has of its own: nobody put it there.
+OWN = frozenset(
+    {
+        ("storage.k8s.io", "StorageClass", "local-path"),
+        ("scheduling.k8s.io", "PriorityClass", "system-cluster-critical"),
+        ("scheduling.k8s.io", "PriorityClass", "system-node-critical"),
+    }
+)
 
 
 class Existing(StrEnum):
@@ -70,7 +78,8 @@ def in_the_way(item: PlannedObject, before: Before) -> bool:
 
 def blocking(objects: Sequence[PlannedObject], before: Before, existing: Existing) -> tuple[PlannedObject, ...]:
     """The objects for which nothing may be applied at all."""
-    return tuple(item for item in objects if existing is Existing.FAIL and in_the_way(item, before))
+    ours = (item for item in objects if (item.identity.group, item.identity.kind, item.identity.name) not in OWN)
+    return tuple(item for item in ours if existing is Existing.FAIL and in_the_way(item, before))
 
 
 def _applied(objects: Iterable[PlannedObject]) -> Iterable[tuple[PlannedObject, Object]]:

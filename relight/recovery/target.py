@@ -8,7 +8,7 @@ from relight.errors import ClusterNotReady
 from relight.recovery.cluster import ClusterApi
 from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
-from relight.recovery.standing import Before, Existing, survey
+from relight.recovery.standing import OWN, Before, Existing, survey
 
 # What k3s serves without any CRD, in the versions that a current backup may hold.
 SERVED: dict[str, str] = {
@@ -35,14 +35,6 @@ SERVED: dict[str, str] = {
     "scheduling.k8s.io/v1": "PriorityClass",
     "storage.k8s.io/v1": "CSIDriver CSINode CSIStorageCapacity StorageClass VolumeAttachment",
 }
-# (group, kind, name) of what objects refer to by name and an empty runner has of its own.
-OWN = frozenset(
-    {
-        ("storage.k8s.io", "StorageClass", "local-path"),
-        ("scheduling.k8s.io", "PriorityClass", "system-cluster-critical"),
-        ("scheduling.k8s.io", "PriorityClass", "system-node-critical"),
-    }
-)
 GroupVersionKind = tuple[str, str]
 
 

@@ -68,6 +68,7 @@ def member_starts(raw: bytes) -> list[int]:
 @example([(A, hardlink(B)), (f"{A}/b", FILE, b""), (B, FILE, b"two")])
 @example([(A, hardlink(B)), (A, DIRECTORY), (B, FILE, b"two")])
 @example([(A, FILE, b""), (A, symlink("b"))])
+@example([(A, symlink("a/b/../../../..")), (B, FILE, b"")])
 @example([(C, {**DIRECTORY, "pax_headers": {"SCHILY.xattr.user.mark": mark}}) for mark in "xyxyxy"])
 @given(archives)
 def test_an_archive_is_taken_or_refused_alike_however_it_is_read(workshop: Workshop, members: list[Member]) -> None:

@@ -193,7 +193,7 @@ PLAN: dict[str, Any] = {
 }
 
 
-def backup(world: World, backup_id: str = "b1", created: str | None = None) -> str:
+def backup(world: World, backup_id: str = "b1", created: str | None = None, *objects: dict[str, Any]) -> str:
     """A small backup that keeps its contract as far as Plan looks. Returns its URI."""
     import io
     import tarfile
@@ -211,7 +211,9 @@ def backup(world: World, backup_id: str = "b1", created: str | None = None) -> s
 
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "ledger"}, "data": {"a": "b"}}
     files = {
-        "manifests.tar.zst": archive({"manifests/ledger/ConfigMap/c.yaml": json.dumps(config).encode()}),
+        "manifests.tar.zst": archive(
+            {f"manifests/{n}.json": json.dumps(o).encode() for n, o in enumerate((config, *objects))}
+        ),
         "state.tar.zst": archive({"index.jsonl": b""}),
     }
     where = f"s3://{STORAGE}/app/backups/{backup_id}"

@@ -159,6 +159,16 @@ def test_an_incident_takes_an_old_backup_with_a_warning_and_a_drill_does_not(wor
         planned(world, mode="drill", run_id="drill-1")
 
 
+def test_an_image_that_nobody_saw_on_the_runners_platform_could_not_be_verified_and_stops_nothing(world: World) -> None:
+    container = {"name": "main", "image": f"registry.example/ledger@sha256:{'a' * 64}"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+    backup(world, "b1", None, pod)
+    planned(world)
+    rows = {row["check"]: row for row in world.receipts()[0]["verdicts"]}
+    assert rows["platforms"]["verdict"] == "COULD_NOT_VERIFY" and "is unknown" in rows["platforms"]["detail"]
+    assert "platform:" not in rows["forecast"]["detail"]
+
+
 def test_a_damaged_backup_is_passed_over_and_said_so(world: World) -> None:
     backup(world, "b1", created="2026-11-20T00:00:00Z")
     newest = backup(world, "b2")

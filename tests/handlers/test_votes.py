@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lambdas.approve.handler import handler as approve
 from relight.adapters import aws
 from relight.adapters.approvals import Approvals
+from relight.adapters.items import Items
 from relight.model import canonical
 from tests.handlers.cast import ANN, BOB, post
 from tests.handlers.conftest import APP, RUN_ID, World, backup
@@ -89,8 +91,15 @@ def test_two_people_at_once_are_two_votes_and_one_decision(asked: Asked, monkeyp
     assert len(answers(recovery.world)) == 1
 
 
-def test_many_at_once_are_one_decision(asked: Asked) -> None:
-    recovery = asked(approvals=2)
+def test_many_at_once_are_one_decision(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update of an item is one step in DynamoDB; in moto it is one only under a lock."""
+    recovery, real, one_step = asked(approvals=2), Items._update, Lock()
+
+    def update(self: Items, *arguments: Any) -> None:
+        with one_step:
+            real(self, *arguments)
+
+    monkeypatch.setattr(Items, "_update", update)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda who: yes(recovery, who)[0], [BOB, EVE, DAN, BOB]))
     assert set(found) <= {200, 409}

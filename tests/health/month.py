@@ -198,7 +198,7 @@ class Life:
     def _arrives(self, event: dict[str, Any], alarm: Alarm) -> None:
         gate = Gate(
             deployment="relight", machine=MACHINE, arrivals=self.records, table=self.records,  # type: ignore[arg-type]
-            workflow=self.machine, notifier=Told(),  # type: ignore[arg-type]
+            workflow=self.machine, teller=Told(),  # type: ignore[arg-type]
             alarm=lambda _: alarm.state, clock=lambda: self.world.now,
         )  # fmt: skip
         before = set(self.machine.runs)

@@ -76,7 +76,7 @@ class Month:
             self.machine.start("shop-incident-1", None)  # type: ignore[arg-type]
         gate = Gate(
             deployment="relight", machine=MACHINE, arrivals=self.records, table=self.records,  # type: ignore[arg-type]
-            workflow=self.machine, notifier=Told(),  # type: ignore[arg-type]
+            workflow=self.machine, teller=Told(),  # type: ignore[arg-type]
             alarm=lambda _: None, clock=lambda: self.now,
         )  # fmt: skip
         for _ in range(2):  # at least once

@@ -11,7 +11,7 @@ from relight.recovery.context import Recipe
 from relight.recovery.ledger import LedgerRow
 from tests.recovery.fake import FakeCluster
 from tests.recovery.restoring import restore, row
-from tests.recovery.shop import app, obj, plan, recipe
+from tests.recovery.shop import app, obj, plan, recipe, shop
 
 
 def test_an_interrupted_restore_is_gone_on_with_and_ends_in_the_same_cluster() -> None:
@@ -62,7 +62,7 @@ def test_existing_fail_applies_nothing_and_names_what_was_there() -> None:
     ledger = restore(cluster, plan(recipe(app=app(existing="fail"))))
     assert cluster.applied == [] and ledger.outcome == RestoreOutcome.PARTIAL
     assert 'existing = "fail"' in row(ledger, "settings").reason
-    assert row(ledger, "web").reason == "nothing was applied: 1 other object(s) were there already"
+    assert row(ledger, "web").reason == "nothing was applied: ConfigMap shop/settings was there already"
 
 
 @pytest.mark.parametrize(("asked", "chosen"), [("keep", "keep"), (None, "fail")])
@@ -91,3 +91,11 @@ def test_when_nobody_can_tell_what_is_there_nothing_is_overwritten(existing: str
     ledger = restore(cluster, plan(recipe(app=app(existing=existing))))
     assert cluster.applied == [] and ledger.outcome == RestoreOutcome.PARTIAL
     assert "cannot be told: forbidden" in row(ledger, "web").reason
+
+
+def test_what_every_runner_has_of_its_own_is_in_nobodys_way() -> None:
+    storage = obj("storage.k8s.io/v1", "StorageClass", "local-path", None, provisioner="rancher.io/local-path")
+    cluster = FakeCluster()
+    cluster.put(storage)
+    ledger = restore(cluster, plan(recipe([*shop(), storage], app=app(existing="fail"))))
+    assert ledger.outcome == RestoreOutcome.COMPLETE and cluster.has("Deployment", "web")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relight.adapters.kube import Cluster, preload
+from relight.adapters.kube import Cluster
 from relight.errors import ClusterNotReady, ClusterRefused, Conflict, RelightError, ServiceUnavailable, Throttled
 from tests.recovery.api import CONFIG_MAPS, OBJECT, Api, kubeconfig
 
@@ -86,7 +86,3 @@ def test_a_silent_api_is_not_waited_for_longer_than_asked(tmp_path: Path) -> Non
         with pytest.raises(ServiceUnavailable):
             Cluster(kubeconfig(tmp_path, silent.getsockname()[1]), timeout=0.5).version()
         assert time.monotonic() - began < 3
-
-
-def test_the_import_can_be_started_early() -> None:
-    preload().join(20)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relight.errors import ClusterRefused, PlanDrifted, ServiceUnavailable, Throttled
-from relight.model import ActionResult
+from relight.model import ActionResult, Verdict
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.cluster import Object
 from relight.recovery.plan import PlanBundle, open_plan
@@ -67,6 +67,32 @@ def test_a_failed_step_ends_the_promotion_before_jobs_act_with_a_rehearsals_conf
     actions = lifted(cluster, bundle)
     assert [action.target for action in actions if not action.done] == ["ConfigMap shop/settings"]
     assert cluster.one("CronJob", "nightly")["spec"]["suspend"] is True
+
+
+def test_what_was_lifted_before_a_failure_is_quarantined_again() -> None:
+    cluster, bundle = restored(HOOK)
+    cluster.failures["nightly"] = [ClusterRefused("no")]
+    actions = lifted(cluster, bundle)
+    assert not all(action.done for action in actions)
+    assert [action.target for action in actions if action.action == "quarantine again"][-1].endswith("relight-quarantine")
+    assert cluster.has("NetworkPolicy", "relight-quarantine")
+    assert cluster.one("ConfigMap", "settings")["data"]["BUCKET"] != "s3://production"
+    assert cluster.one("Service", "public")["spec"]["type"] == "ClusterIP"
+    assert not cluster.has("MutatingWebhookConfiguration", "inject")
+
+
+def test_what_is_lifted_is_looked_at_and_what_cannot_be_read_is_not_called_verified() -> None:
+    cluster, bundle = restored()
+    assert {action.verdict for action in lifted(cluster, bundle)} == {Verdict.PASSED}
+    cluster.get = lambda *_: None  # type: ignore[method-assign]
+    verdicts = {action.target.split()[0]: action.verdict for action in lifted(cluster, bundle)}
+    assert verdicts["CronJob.batch"] == Verdict.FAILED
+
+    def refuse(*_: object) -> None:
+        raise ServiceUnavailable("gone")
+
+    cluster.get = refuse  # type: ignore[method-assign]
+    assert {action.verdict for action in lifted(cluster, bundle)} == {Verdict.COULD_NOT_VERIFY}
 
 
 def test_lifting_twice_changes_nothing_and_a_second_try_finishes_the_first() -> None:

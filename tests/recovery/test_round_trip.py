@@ -86,6 +86,8 @@ def everything() -> Iterator[Object]:
     yield obj("networking.k8s.io/v1", "Ingress", "web", spec={"ingressClassName": "public", "defaultBackend": backend})
     job = {"spec": {"template": {"spec": POD | {"restartPolicy": "Never"}}}}
     yield obj("batch/v1", "CronJob", "nightly", spec={"schedule": "0 3 * * *", "jobTemplate": job})
+    yield obj("batch/v1", "Job", "import", **job)
+    yield obj("v1", "ConfigMap", "order-x7k2p", metadata={"generateName": "order-"}, data={"k": "v"})
     yield obj("example.com/v1", "Widget", "one", metadata=FINALIZED, spec={"size": 3})
     yield obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "shop", None, webhooks=[HOOK])
 
@@ -162,6 +164,35 @@ def test_everything_comes_back_or_is_listed_and_a_second_restore_changes_nothing
         opened = open_plan(bundle.files, bundle.hash)
         assert all(action.done for action in lift(runner, opened, bundle.objects, tmp_path / "disk"))
         live(runner, obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "shop", None))
+
+
+OLD_BUDGET = obj("policy/v1beta1", "PodDisruptionBudget", "old", spec={"minAvailable": 1, "selector": SELECTOR})
+# What a backup of years ago holds: (object, fate, words of the reason).
+HISTORY: tuple[tuple[Object, Fate, str], ...] = (
+    (OLD_BUDGET, Fate.TRANSFORMED, ""),
+    (obj("extensions/v1beta1", "Ingress", "ancient", spec={}), Fate.REFUSED, "no longer served"),
+    (obj("policy/v1", "PodSecurityPolicy", "strict", spec={}), Fate.FAILED, "does not serve policy/v1 PodSecurityPolicy"),
+    (obj("nowhere.example.com/v1", "Thing", "unknown", spec={}), Fate.FAILED, "does not serve nowhere.example.com/v1 Thing"),
+    (obj("v1", "Event", "started"), Fate.SKIPPED, "events describe the old cluster"),
+)
+
+
+def test_what_no_cluster_takes_any_more_is_listed_as_foretold_and_the_rest_comes_back(tmp_path: Path) -> None:
+    made_of = recipe([namespace(), config(), *(item for item, _, _ in HISTORY)], app=app(quarantine=Quarantine()))
+    bundle = plan(made_of)
+    with cluster(tmp_path, tmp_path) as runner:
+        ledger = restore(runner, bundle, tmp_path / "disk")
+        live(runner, OLD_BUDGET | {"apiVersion": "policy/v1"})
+        live(runner, config())
+    rows = {row.name: row for row in ledger.rows}
+    for item, fate, reason in HISTORY:
+        row = rows[item["metadata"]["name"]]
+        assert row.predicted == row.fate == fate and reason in row.reason, str(row)
+    assert ledger.outcome == RestoreOutcome.PARTIAL and {row.name for row in ledger.faults} == {
+        "ancient",
+        "strict",
+        "unknown",
+    }
 
 
 def test_an_empty_cluster_is_what_the_plan_takes_it_for(tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def test_scheduler_starts_the_drill_that_is_due_by_its_zones_clock(stage: Stage)
         scheduler.update_schedule(**kept, State="DISABLED")
     assert stage.ended(run_id)["end"] == "Succeeded"
     holds(stage, run_id)
+    for alarm in ("sample-drill-overdue", "sample-unproven"):
+        stage.until(lambda name=alarm: stage.alarm(name) == "OK", f"{alarm} is over", seconds=20)
     with stage.signed_in() as console:
         fired, unproven = console.triggers("sample")
         (drill,) = [row for row in fired if row["trigger"] == "drill"]

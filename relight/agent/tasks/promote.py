@@ -14,7 +14,7 @@ def perform(job: Job) -> Promotion:
     plan, objects = job.watch.wait(job.fetched.plan), job.watch.wait(job.fetched.objects)
     seconds = min(LIFT_SECONDS, job.watch.left())
     actions = lift(job.bench.cluster, plan, objects, job.bench.site.data, seconds)
-    if undone := [f"{action.target}: {action.detail}" for action in actions if not action.done]:
+    if undone := [f"{one.target}: {one.detail}" for one in actions if not one.done or one.verdict == Verdict.FAILED]:
         raise PromotionFailed(
             f"promote: {'; '.join(undone)}; the app stays quarantined in part; see the receipt, then run again"
         )

@@ -43,12 +43,12 @@ def keep_parameters(
     if service == "iam" and params.get("PolicySourceArn"):  # a simulation is about the role that it simulates
         return str(params["PolicySourceArn"][0])
     found = str(original(service, method, path, headers, body, params, *rest))
-    if service == "events":  # AWS leaves the default bus out of a rule's ARN
-        return found.replace(":rule/default/", ":rule/")
-    return _from_body(service, body, *rest) if found == "*" and service in BODIES else found
+    found = _from_body(service, body, *rest) if found == "*" and service in BODIES else found
+    return found.replace(":rule/default/", ":rule/") if service == "events" else found  # AWS leaves the default bus out
 
 
 BODIES = {  # what MiniStack finds no resource in: the fields that name it, and how
+    "events": "{ResourceARN}",
     "servicequotas": "arn:aws:servicequotas:{region}:{account}:{ServiceCode}/{QuotaCode}",
 }
 
