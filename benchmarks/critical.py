@@ -8,7 +8,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from relight.backup.metadata import STATE
 from relight.backup.reader import open_backup
 from relight.config import Validator
 from relight.local.pace import Pace
+from relight.records import replace
 
 PACE = Pace(boot=5.0, cluster=3.0, pod=2.0)
 LINE, STATE_MB = 60.0, 1024  # megabytes a second; a smaller state gets a slower line, and takes as long

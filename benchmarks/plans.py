@@ -5,12 +5,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from benchmarks.table import Row, compare, peak_mib, rated
 from relight.config import App, Signal, Validator
 from relight.model import Mode
+from relight.records import replace
 from relight.recovery.context import BackupFacts, Recipe
 from relight.recovery.plan import PlanInputs, make_plan
 

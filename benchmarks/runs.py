@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from relight.config import App, Signal, Validator
 from relight.configfile import load
 from relight.local.engine import Engine
 from relight.local.pace import Pace
+from relight.records import replace
 
 NAME = "bench"
 STORAGE = f"s3://relight-{NAME}/{NAME}"

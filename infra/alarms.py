@@ -85,6 +85,12 @@ def of_app(app: App) -> Iterator[Row]:
         missing=MISSING.IGNORE,
     )
     yield Row(
+        name=f"{app.name}-production-unwell",
+        metric=_probed(app, "ProductionUnwell", "Maximum", QUARTER),
+        says=f"{app.name} runs on a promoted runner, and that is not well: read the message of tend, or relight status",
+        over=0,
+    )
+    yield Row(
         name=f"{app.name}-drill-overdue",
         metric=_probed(app, "DrillOverdue", "Maximum", MINUTE),
         says=f"a drill of {app.name} was due and none has passed since: relight runs says why; then relight drill",
@@ -128,6 +134,13 @@ def of_relight(orchestrator: OrchestratorStack) -> Iterator[Row]:
         name="reap-silent",
         metric=orchestrator.functions["reap"].metric_invocations(period=HOUR),
         says="nobody looks for runners that outlived their expiry",
+        under=1,
+        missing=MISSING.BREACHING,
+    )
+    yield Row(
+        name="tend-silent",
+        metric=orchestrator.functions["tend"].metric_invocations(period=HOUR),
+        says="nobody looks after production on a runner: its lease ends three days after it was last renewed",
         under=1,
         missing=MISSING.BREACHING,
     )

@@ -44,8 +44,21 @@ def promoted(config: Config, kind: str, field: str) -> list[str]:
     return [str(getattr(row, field)) for app in config.apps for row in app.promote if row.kind == kind]
 
 
-def buckets(config: Config) -> list[str]:
-    return [f"arn:{Aws.PARTITION}:s3:::{app.storage.removeprefix('s3://').split('/')[0]}" for app in config.apps]
+def buckets(apps: Iterable[App]) -> list[str]:
+    return [f"arn:{Aws.PARTITION}:s3:::{app.storage.removeprefix('s3://').split('/')[0]}" for app in apps]
+
+
+def locking(config: Config) -> list[App]:
+    return [app for app in config.apps if app.retention.lock]
+
+
+def keeper(config: Config) -> str:
+    """The name of the role that writes backups for runners that are production."""
+    return f"{config.name}-keeper"
+
+
+def keeper_arn(config: Config) -> str:
+    return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{keeper(config)}"
 
 
 def state_machine_arn(config: Config) -> str:

@@ -38,8 +38,12 @@ SPECS: dict[str, Spec] = {
     Phase.VALIDATE: Spec(does="hands the agent its validate task"),
     Phase.APPROVE: Spec(does="asks people for a decision", settings=(*RECORD, *TOPICS)),
     Phase.PROMOTE: Spec(does="does the app's promote actions, hands the agent the lifting of quarantine", timeout=110),
-    Phase.SERVE: Spec(does="waits for a failback", settings=(*RECORD, *TOPICS)),
-    Phase.FAILBACK: Spec(does="verifies that nothing diverged and takes the promotion back", timeout=120),
+    Phase.SERVE: Spec(
+        does="makes the runner production, and waits for a failback", settings=(*RECORD, *TOPICS, "keeper_role")
+    ),
+    Phase.FAILBACK: Spec(
+        does="verifies that nothing diverged, takes the promotion back, and looks whether the primary works", timeout=720
+    ),
     Phase.TEARDOWN: Spec(does="terminates the runner and proves that none is left", timeout=120),
     Phase.REPORT: Spec(
         does="closes and signs the evidence chain, reports",
@@ -70,5 +74,8 @@ SPECS: dict[str, Spec] = {
     ),
     "reap": Spec(
         does="ends runners that outlived their expiry, by tag alone", settings=("name",), timeout=120, scheduled=True
+    ),
+    "tend": Spec(
+        does="looks after a runner that is production", settings=("name", "table", "topic", "keeper_role"), scheduled=True
     ),
 }

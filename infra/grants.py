@@ -44,6 +44,7 @@ STILL = (
     Grant("s3:GetObject", "every backup's metadata", "whether the backup is still the one that was approved"),
     DECRYPT,
 )
+KEYS = Grant("sts:AssumeRole", "the keeper's role", "keys for an app's backups, for a runner that is production")
 RUNNERS = Grant("ec2:DescribeInstances", "everything", "runners are found by tags alone; EC2 has no narrower resource")
 TERMINATE = Grant("ec2:TerminateInstances", "instances", "a runner that is no longer needed", "it is one of our runners")
 RETAG = Grant("ec2:CreateTags", "instances", "a new expiry, or a held runner's new run", "it is one of our runners")
@@ -116,8 +117,8 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("states:SendTaskSuccess", "everything", f"a decision that came before a retry ends it; {NO_NARROWER}"),
     ),
     "promote": (*RECORD, APP, HAND_OVER, LIST, *ACT, RUNNERS, RETAG, *STILL),
-    "serve": (*RECORD, HAND_OVER, RETAG, *TELL),
-    "failback": (*RECORD, LIST, *ACT, RUNNER_LEASE, RETAG),
+    "serve": (*RECORD, APP, HAND_OVER, RETAG, KEYS, *TELL),
+    "failback": (*RECORD, APP, LIST, *ACT, RUNNER_LEASE, RETAG, *FRESHNESS),
     "teardown": (
         *RECORD,
         LIST,
@@ -138,7 +139,9 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         Grant("ssm:GetParameter", "the console's parameter", "who has which role, and where people sign in"),
         Grant("dynamodb:GetItem dynamodb:Query dynamodb:UpdateItem", "the table", "runs, approvals, decisions, sign-ins"),
         Grant("dynamodb:BatchGetItem", "the table", "a page of the list of runs"),
-        Grant("dynamodb:PutItem", "the table", "the agent's task to freeze; sign-ins"),
+        Grant("dynamodb:PutItem", "the table", "the agent's task to freeze, and who asked for it; sign-ins"),
+        Grant("s3:GetObject", "promote pointers", "failback: whether somebody else moved one"),
+        Grant("s3:GetObject", "signal pointers", "failback: what was published since the promotion"),
         RUNNERS,
         Grant("ssm:GetParametersByPath", "the apps' path", "GET /runs without an app, and the page of the apps"),
         Grant("s3:GetObject", "receipts", "readiness, plans, checks, ledgers: what is decided on, and what pages link to"),
@@ -182,6 +185,15 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         *TELL,
     ),
     "reap": (RUNNERS, TERMINATE),
+    "tend": (
+        APP,
+        Grant("dynamodb:GetItem dynamodb:UpdateItem", "the table", "who is production, how it says it is, its lease"),
+        Grant("dynamodb:PutItem", "the table", "how long it lives, its keys, and what people were told of it"),
+        RUNNERS,
+        RETAG,
+        KEYS,
+        Grant("sns:Publish", "the topic", "production is not well: people hear of it, and what they can do"),
+    ),
 }
 
 RUNNER = (
@@ -193,9 +205,24 @@ RUNNER = (
     Grant("s3:GetObject s3:PutObject", "receipts", "plan, ledger, checks and receipts of the phases the agent does"),
     Grant("s3:ListBucket", "the evidence bucket", "the number of the next receipt"),
     Grant("dynamodb:Query", "the table", "its order, tasks and lease, and nobody else's", "the partition is its own"),
+    Grant("dynamodb:UpdateItem", "the table", "how it is, while it is production", "it says how it is itself"),
     Grant(
         "states:SendTaskSuccess states:SendTaskFailure states:SendTaskHeartbeat", "everything", f"its answers; {NO_NARROWER}"
     ),
+)
+
+# What writes the backups of an app while it runs on a runner. Taken for an hour at a time, narrowed to the one app.
+KEEPER = (
+    Grant("s3:GetObject s3:PutObject", "backups", "the backup's objects, each written once"),
+    Grant("s3:ListBucket", "storage buckets", LIST.why),
+    Grant(
+        "s3:GetBucketVersioning s3:GetBucketObjectLockConfiguration",
+        "buckets that lock",
+        "whether it can lock, for how long",
+    ),
+    Grant("s3:PutObjectRetention", "backups that are locked", "each object is written under its lock"),
+    Grant("kms:GenerateDataKey kms:Decrypt", "keys of backups", "S3 encrypts with it; Decrypt for uploads in parts"),
+    Grant("kms:Encrypt", "keys of seals", "the data key of a sealed backup is wrapped for each"),
 )
 
 

@@ -16,7 +16,13 @@ from relight.config import Config
 from relight.model import Phase
 
 # In which phase a run misses what is none of its phases itself.
-PHASES = {"runner": Phase.RESTORE, "console": Phase.APPROVE, "reap": Phase.TEARDOWN}
+PHASES = {
+    "runner": Phase.RESTORE,
+    "keeper": Phase.SERVE,
+    "tend": Phase.SERVE,
+    "console": Phase.APPROVE,
+    "reap": Phase.TEARDOWN,
+}
 
 
 class Needs(Construct):

@@ -15,8 +15,8 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from infra import needs
-from infra.arns import network_arns, state_machine_arn
+from infra import keeper, needs
+from infra.arns import keeper_arn, network_arns, state_machine_arn
 from infra.definition import definition, substitutions
 from infra.evidence import EvidenceStack
 from infra.functions import SPECS, Spec
@@ -66,6 +66,7 @@ class OrchestratorStack(Stack):
         )
         self.dead_letters = self._dead_letters()
         self.functions = {name: self._function(name, spec) for name, spec in SPECS.items()}
+        keeper.role(self, config, [self.functions["serve"], self.functions["tend"]], self._resources)
         self.state_machine = self._state_machine(definition_file)
         needs.of_functions(self, config, self.functions, self.state_machine.role, self._resources)
         self.api = self._console_api()
@@ -240,4 +241,5 @@ def _settings(config: Config, evidence: EvidenceStack, runner: RunnerStack) -> d
         "runner_role_id": runner.role_id,
         "runner_hold": str(config.runner.hold),
         "state_machine": state_machine_arn(config),
+        "keeper_role": keeper_arn(config),
     }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from infra import node  # noqa: F401  # before aws_cdk
 from infra.functions import SPECS
 from infra.grant import Grant
-from infra.grants import FUNCTIONS, RUNNER
+from infra.grants import FUNCTIONS, KEEPER, RUNNER
 
 HEAD = """# Permissions
 
@@ -53,7 +53,12 @@ def page() -> str:
     runner = section(
         "The runner", "the instance profile; nothing else on the instance has rights, pods do not reach it", RUNNER
     )
-    return "\n".join([HEAD, "## Functions", "", *functions(), *runner]).rstrip() + "\n"
+    keeper = section(
+        "The keeper",
+        "the role whose keys, for an hour and one app, Serve and tend hand to a runner that is production; nobody else may",
+        KEEPER,
+    )
+    return "\n".join([HEAD, "## Functions", "", *functions(), *runner, *keeper]).rstrip() + "\n"
 
 
 def functions() -> Iterator[str]:

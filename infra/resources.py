@@ -6,7 +6,19 @@ from typing import Any
 
 from aws_cdk import Aws
 
-from infra.arns import arn, asks, buckets, has_backup_age, keys, pointers, promoted, state_machine_arn, storage
+from infra.arns import (
+    arn,
+    asks,
+    buckets,
+    has_backup_age,
+    keeper_arn,
+    keys,
+    locking,
+    pointers,
+    promoted,
+    state_machine_arn,
+    storage,
+)
 from infra.grant import CHECKED
 from relight.config import Config
 from relight.model import Tag
@@ -46,7 +58,7 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
     "keys of backups": lambda r: keys(r.config.apps),
     "keys of backups whose age is a signal": lambda r: keys(filter(has_backup_age, r.config.apps)),
     "apps' data keys": lambda r: [key for app in r.config.apps if app.encryption for key in app.encryption.readable],
-    "storage buckets": lambda r: buckets(r.config),
+    "storage buckets": lambda r: buckets(r.config.apps),
     "signal pointers": lambda r: pointers(r.config, "signals"),
     "promote pointers": lambda r: pointers(r.config, "promote"),
     "promote zones": lambda r: [
@@ -77,6 +89,10 @@ NAMED: dict[str, Callable[[Resources], list[str]]] = {
         f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}::image/*",
     ],
     "the runner's role": lambda r: [r.runner_role],
+    "the keeper's role": lambda r: [keeper_arn(r.config)],
+    "buckets that lock": lambda r: buckets(locking(r.config)),
+    "backups that are locked": lambda r: storage(locking(r.config), "backups/*"),
+    "keys of seals": lambda r: [key for app in r.config.apps if app.encryption for key in app.encryption.kms_keys],
     "the topic": lambda r: [r.topic],
     "the topics": lambda r: [r.topic, r.escalation],
     "the deployment's parameter": lambda r: [arn("ssm", f"parameter/{r.config.name}/deployment")],
@@ -113,4 +129,10 @@ CONDITIONS: dict[str, Callable[[Resources], Condition]] = {
         "StringEquals": {"kms:EncryptionContext:app": [app.name for app in r.config.apps if app.encryption]}
     },
     "the partition is its own": lambda _: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}},
+    "it says how it is itself": lambda _: {
+        "ForAllValues:StringEquals": {
+            "dynamodb:LeadingKeys": ["${aws:userid}"],
+            "dynamodb:Attributes": ["pk", "sk", "vitals", "ttl"],
+        }
+    },
 }

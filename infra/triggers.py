@@ -25,6 +25,7 @@ from relight.model import canonical
 
 DRILL_WINDOW_MINUTES = 15
 ATTEMPTS = 3
+CALLED = ("probe", "reap", "check", "catalog", "arrive", "tend")  # by schedules
 OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}  # no schedule of another account uses our role
 EVENT_AGE = Duration.hours(1)  # an older event is no news: Arrive starts nothing for it, and the watch sees what stays
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"  # Scheduler puts it in: the same in every delivery of one due time
@@ -45,6 +46,7 @@ class TriggersStack(Stack):
         for app in config.apps:
             self._schedule(f"{app.name}-probe", "rate(1 minute)", self._function("probe"), {"app": app.name})
             self._schedule(f"{app.name}-check", readiness.EVERY, self._function("check"), {"app": app.name})
+            self._schedule(f"{app.name}-tend", "rate(5 minutes)", self._function("tend"), {"app": app.name})
             readiness.alarm(self, config, app, evidence)
             self._schedule(f"{app.name}-catalog", ROUND, self._function("catalog"), {"app": app.name})
             self._rule(f"{app.name}-backup", f"A backup of {app.name} is there: it is proven.", committed(app), to="catalog")
@@ -70,7 +72,7 @@ class TriggersStack(Stack):
             description="Starts probes, reaping, watches and drills",
         )
         grants = {
-            "lambda:InvokeFunction": [self._function(name) for name in ("probe", "reap", "check", "catalog", "arrive")],
+            "lambda:InvokeFunction": [self._function(name) for name in CALLED],
             "sqs:SendMessage": [self._orchestrator.dead_letters.queue_arn],
         }
         for action, resources in grants.items():

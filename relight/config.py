@@ -166,6 +166,14 @@ class Drill(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serving(Strict):
+    """While the app runs on a runner: when its backups are taken there; without ``cron``, twice in each RPO."""
+
+    cron: Cron | None = None
+    zone: Zone = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App(Strict):
     """One protected application. Its backups live under ``<storage>/backups/<backup_id>/``.
 
@@ -192,6 +200,7 @@ class App(Strict):
     promote: tuple[PromoteAction, ...] = ()
     quarantine: Quarantine = field(default_factory=Quarantine)
     drill: Drill = field(default_factory=Drill)
+    serving: Serving = field(default_factory=Serving)
     development: bool = False
     allow_partial: bool = False
     existing: Literal["fail", "keep", "update"] = "update"

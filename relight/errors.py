@@ -539,6 +539,24 @@ class ActionFailed(RunError):
     code = "R472"
 
 
+class BackupNotTaken(RunError):
+    """A promoted runner could not back its app up."""
+
+    code = "R485"
+
+
+class PrimaryNotReady(UserError):
+    """The primary, as the operator's own machine sees it, cannot take production back."""
+
+    code = "R487"
+
+
+class FailbackStopped(RunError):
+    """A step of a failback did not come to its end: nothing was handed back; asked again, it goes on with that step."""
+
+    code = "R486"
+
+
 # ---------------------------------------------------------------- final: the embedded engine
 class EngineMismatch(FinalError):
     """The installed MiniStack is not the one that the embedded engine was written for; the message names each difference."""

@@ -296,18 +296,62 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[ActionResult, ...]
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that a promoted runner took of itself."""
+
+    backup_id: str
+    uri: str
+    created_at: str
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """Short-lived AWS credentials to write an app's backups with: a secret. Given to a runner while it is production."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at: str
+
+    def __repr__(self) -> str:
+        return f"Keys({self.access_key_id}, until {self.expires_at})"
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """What a promoted runner says of itself. ``taken``: its newest backup; ``trouble``: why the last try made none.
+
+    ``failback``: the steps of a failback that it has tried, in order.
+    """
+
+    at: str
+    well: bool
+    said: str
+    taken: Taken | None = None
+    trouble: str = ""
+    failback: tuple[ActionResult, ...] = ()
+
+
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer that ends Serve: the promoted site was frozen (or could not be, and why)."""
+    """The answer that ends Serve: the promoted site was frozen (or could not be, and why).
+
+    ``taken``: its final backup, verified; None where the runner was gone. ``cycle``: seconds that Failback may wait to see
+    the primary publish.
+    """
 
     requested_by: str
     frozen: bool
     detail: str
     at: str
+    taken: Taken | None = None
+    steps: tuple[ActionResult, ...] = ()
+    cycle: int = 0
 
 
 class HandBack(msgspec.Struct, frozen=True, kw_only=True):
+    """``cycle``: whether the primary was seen to publish since; only PASSED means that it was."""
+
     actions: tuple[ActionResult, ...]
     divergence: tuple[str, ...] = ()
+    cycle: Check | None = None
 
 
 # ---------------------------------------------------------------- Teardown, Report

@@ -9,6 +9,7 @@ from relight.adapters.table import PointerMove, Table
 from relight.errors import Conflict, ObjectNotFound, PointerMoved
 from relight.model import ActionResult, Run, Runner, canonical, now
 from relight.promoteconfig import PromoteAction
+from relight.records import replace
 
 
 def site(run: Run, runner: Runner | None) -> dict[str, Any]:
@@ -53,6 +54,23 @@ def move_back(store: S3, run: Run, noted: PointerMove) -> ActionResult:
     elif current != noted.before and not _handed_back(current, run):
         raise PointerMoved(f"{noted.uri}: is {named(current)}, not what run {run.run_id} left there; it stays as it is")
     return ActionResult(action=noted.name, target=noted.uri, done=True, detail=f"back to {named(noted.before)}")
+
+
+def to_the_primary(table: Table, noted: PointerMove) -> PointerMove:
+    """The move, its way back past the sites of earlier runs that died as production: to what was there before them."""
+    before, passed = noted.before, set[str]()
+    while (run_id := _site_of_a_run(before)) and run_id not in passed:
+        passed.add(run_id)
+        earlier = next((one for one in table.pointers(run_id) if one.uri == noted.uri), None)
+        if earlier is None:
+            break
+        before = earlier.before
+    return replace(noted, before=before)
+
+
+def _site_of_a_run(content: str | None) -> str | None:
+    said = _document(content)
+    return str(said["run_id"]) if said.get("site") and "run_id" in said else None
 
 
 def ours(store: S3, noted: PointerMove) -> bool:

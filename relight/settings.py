@@ -22,6 +22,7 @@ class FunctionSettings:
     runner_role_id: str
     runner_hold: int
     state_machine: str
+    keeper_role: str
 
 
 @cache
@@ -41,6 +42,7 @@ def function_settings() -> FunctionSettings:
         runner_role_id=_text("RELIGHT_RUNNER_ROLE_ID"),
         runner_hold=int(_text("RELIGHT_RUNNER_HOLD", "0")),
         state_machine=_text("RELIGHT_STATE_MACHINE"),
+        keeper_role=_text("RELIGHT_KEEPER_ROLE"),
     )
 
 

@@ -47,7 +47,7 @@ def test_every_error_is_retryable_or_final() -> None:
 def test_a_phase_has_one_name_everywhere() -> None:
     folders = {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
     assert {phase.value for phase in Phase} <= folders
-    assert folders - {phase.value for phase in Phase} <= {"probe", "arrive", "catalog", "check", "console", "reap"}
+    assert folders - {phase.value for phase in Phase} <= {"probe", "arrive", "catalog", "check", "console", "reap", "tend"}
 
 
 def kinds(record: type) -> set[str]:

@@ -1,9 +1,8 @@
-"""A person's decisions: approve, reject, fail back. The rules are ``relight.approving``'s; here they meet the machine."""
+"""A person's decisions: approve, reject. The rules are ``relight.approving``'s; here they meet the machine."""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.console.desk import Call, Desk
@@ -24,11 +23,9 @@ from relight.errors import (
 )
 from relight.evidence.binding import drift
 from relight.messages import Kind
-from relight.model import Decision, Frozen, Outcome, Phase, Run, Runner, Tag, Task, Vote, encode, now, timestamp
+from relight.model import Decision, Outcome, Run, Tag, Vote, encode, now
 from relight.telling import About, Teller, until, variables
 
-FREEZE_SECONDS = 600  # the agent's own deadline for freezing; Serve itself waits longer
-FREEZE_HEARTBEAT = 60
 LOOKS, BETWEEN_LOOKS = 5, 0.2  # seconds
 Change = Callable[[Approval], Approval]
 
@@ -167,51 +164,6 @@ def delivered(desk: Desk, run: Run) -> bool:
     return False
 
 
-def failback(desk: Desk, call: Call) -> dict[str, Any]:
-    """Asks the agent to freeze the promoted site; its answer ends Serve. Asking again changes nothing.
-
-    A runner that has died writes nothing more, and answers nothing: Serve is ended for it, and the pointers go back.
-    """
-    call.only()
-    run, record = desk.run(call.run_id)
-    token = desk.table.tokens(run.run_id).get(Phase.SERVE)
-    lease = desk.table.lease(run.app)
-    if (
-        token is None
-        or lease is None
-        or lease.run_id != run.run_id
-        or lease.runner is None
-        or record.get("status") == "ended"
-    ):
-        raise NothingToDecide(f"run {run.run_id}", "is not serving", "only a promoted run can fail back")
-    if not lives(desk, run, lease.runner):
-        detail = f"runner {lease.runner.instance_id} is gone: it writes nothing more"
-        frozen = Frozen(requested_by=call.caller, frozen=True, detail=detail, at=now())
-        with suppress(TaskGone):  # an earlier request did it
-            desk.workflow.succeed(token, frozen)
-        return {"run_id": run.run_id, "asked": "hand back", "runner": lease.runner.instance_id}
-    if not any(task.token == token for task in desk.table.mailbox(lease.runner.principal).tasks):
-        desk.table.put_task(lease.runner.principal, freeze(token, call.caller))
-    return {"run_id": run.run_id, "asked": "freeze", "runner": lease.runner.instance_id}
-
-
-def lives(desk: Desk, run: Run, runner: Runner) -> bool:
-    return alive(desk, run, runner.instance_id)
-
-
 def alive(desk: Desk, run: Run, instance_id: str) -> bool:
     found = Compute().find({Tag.NAME: desk.settings.name, Tag.RUN: run.run_id})
     return any(one.instance_id == instance_id and one.live for one in found)
-
-
-def freeze(token: str, caller: str) -> Task:
-    given = datetime.now(UTC)
-    return Task(
-        phase=Phase.SERVE.value,
-        token=token,
-        attempt=0,
-        deadline_at=timestamp(given + timedelta(seconds=FREEZE_SECONDS)),
-        heartbeat_seconds=FREEZE_HEARTBEAT,
-        given_at=timestamp(given),
-        inputs={"action": "freeze", "requested_by": caller},
-    )

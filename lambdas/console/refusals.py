@@ -21,6 +21,7 @@ STATUSES: dict[type[RelightError], int] = {
     errors.RunInProgress: 409,
     errors.NothingHeld: 409,
     errors.TaskGone: 409,
+    errors.Diverged: 409,
     errors.RunnerGone: 409,
     errors.ApprovalExpired: 410,
     errors.LinkSpent: 410,

@@ -6,7 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.console import again
+from lambdas.console import again, serving
+from lambdas.console.decisions import alive
 from lambdas.console.desk import Call, Desk
 from relight.adapters import parameters
 from relight.adapters.approvals import Approval
@@ -60,11 +61,14 @@ def claim(desk: Desk, app: App, run_id: str) -> None:
 
 
 def counting(desk: Desk, lease: Lease | None) -> Lease | None:
-    """The lease, unless its run's execution ended without giving it back: then it holds up nobody, in Plan too."""
-    if lease is None or lease.held or lease.promoted:
+    """The lease, unless its run's execution ended without giving it back, or its runner died as production: then it holds
+    up nobody, in Plan too."""
+    if lease is None or (lease.held and not lease.promoted):
         return lease
     try:
-        _, record = desk.run(lease.run_id)
+        run, record = desk.run(lease.run_id)
+        if lease.promoted:
+            return lease if lease.runner and alive(desk, run, lease.runner.instance_id) else None
         over = desk.workflow.describe(record["run"]["execution_arn"]).over
     except RelightError:
         return lease  # it cannot be said now
@@ -147,6 +151,7 @@ def shown(desk: Desk, call: Call) -> dict[str, Any]:
     facts = {name: json.loads(record[name]) for name in FACTS if name in record}
     phases = [encode(row) for row in desk.table.phases(run.run_id)]
     known = {"run": encode(run), **_head(record), "phases": phases, "facts": facts, "checks": _checks(facts)}
+    known["serving"] = serving.shown(desk, run)
     known["evidence"] = {"prefix": record.get("evidence"), "report": record.get("report")}
     asked = {"approval": _approval(desk.table.approval(run.run_id)), "again": again.state(desk, run, record)}
     return {**dict(scrub(known)), **asked}

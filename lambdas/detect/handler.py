@@ -19,10 +19,19 @@ def handler(event: dict[str, Any], context: object) -> Any:
 def detect(now: Step) -> Detection:
     app = parameters.app(now.run.app)
     readings, state, said = health.look(app, now.store, lambda: datetime.now(UTC))
-    insists = insistence(now.run)
+    insists = insistence(now.run) or died(now)
     proceed = state != Health.HEALTHY or insists is not None
     reason = f"{said}; {insists}" if insists else said if proceed else f"{said}: healthy, nothing to do"
     return Detection(proceed=proceed, health=state, reason=reason, readings=readings)
+
+
+def died(now: Step) -> str | None:
+    """Signals of a site that is gone may be fresh for hours: what is known of its runner goes before them."""
+    lease = now.table.lease(now.run.app)
+    if lease is None or not lease.promoted:
+        return None
+    watched = now.table.watched(lease.run_id)
+    return f"production of run {lease.run_id} is gone" if watched and watched.state == "gone" else None
 
 
 def insistence(run: Run) -> str | None:

@@ -1,15 +1,20 @@
-"""Failback: verifies that only the frozen site published since the promotion, then hands the pointers back."""
+"""Failback: verifies that only the frozen site published since the promotion, hands the pointers back, and looks whether the
+primary works again."""
 
 from contextlib import suppress
 from typing import Any
 
+from lambdas.failback import cycle
 from relight import pointers
+from relight.adapters import parameters
 from relight.adapters.compute import Compute
 from relight.adapters.notes import Notes
 from relight.adapters.table import PointerMove
-from relight.errors import Diverged, LeaseLost
-from relight.evidence.step import Step, step
-from relight.model import ActionResult, Frozen, HandBack, Phase, Runner
+from relight.config import App
+from relight.divergence import blocking, published
+from relight.errors import Diverged, LeaseLost, RelightError
+from relight.evidence.step import Step, log, step
+from relight.model import ActionResult, Check, Frozen, HandBack, Phase, Promotion, Runner, Verdict
 from relight.production import HANDED_BACK, live_for
 from relight.promotion.acting import undo
 from relight.promotion.kind import Scene
@@ -19,21 +24,50 @@ LAST_TRY = 3
 
 def handler(event: dict[str, Any], context: object) -> Any:
     with step(Phase.FAILBACK, event) as now:
-        if found := divergence(now, now.given("frozen", Frozen)):
+        frozen, app = now.given("frozen", Frozen), deployed(now.run.app)
+        if found := divergence(now, frozen, app):
             raise Diverged(
                 f"failback of {now.run.app}: {'; '.join(found)}; the runner stays, as production, until its expiry; "
                 "reconcile the two, then give it up with relight destroy"
             )
+        here = tuple(only_here(now, app))
         actions = tuple(hand_back(now, move) for move in now.table.pointers(now.run.run_id))
         actions += give_back(now)
         with suppress(LeaseLost):  # another run has the app: this one's runner is still production no more
             live_for(now, Compute(), now.given("launch", Runner), HANDED_BACK, promoted=False)
-        return now.answer(HandBack(actions=actions))
+        return now.answer(HandBack(actions=actions, divergence=here, cycle=seen(now, app, frozen.cycle)))
+
+
+def deployed(name: str) -> App | None:
+    """An app that is deployed no more is handed back all the same."""
+    try:
+        return parameters.app(name)
+    except RelightError as error:
+        log.error("the app's configuration cannot be read", extra={"error": str(error)})
+        return None
+
+
+def divergence(now: Step, frozen: Frozen, app: App | None) -> list[str]:
+    """Why handing back would lose something, in words. A try that handed back before has nothing more to lose."""
+    found = [] if frozen.frozen else [f"the promoted site could not be frozen ({frozen.detail})"]
+    again = any(move.returning for move in now.table.pointers(now.run.run_id))
+    return found + blocking(now.store, now.table, now.run, app, None if again else frozen.at)
+
+
+def only_here(now: Step, app: App | None) -> list[str]:
+    """For the report; what cannot be read now does not keep production where it is."""
+    promotion = now.maybe("promotion", Promotion)
+    if app is None or promotion is None:
+        return []
+    try:
+        return published(now.store, app, promotion.promoted_at)
+    except RelightError as error:
+        return [f"what was published here could not be read: {error}"]
 
 
 def hand_back(now: Step, move: PointerMove) -> ActionResult:
     now.table.note_returning(now.run.run_id, move)
-    return pointers.move_back(now.store, now.run, move)
+    return pointers.move_back(now.store, now.run, pointers.to_the_primary(now.table, move))
 
 
 def give_back(now: Step) -> tuple[ActionResult, ...]:
@@ -45,13 +79,13 @@ def give_back(now: Step) -> tuple[ActionResult, ...]:
     return undone
 
 
-def divergence(now: Step, frozen: Frozen) -> list[str]:
-    """Why handing back would lose something, in words."""
-    found = [] if frozen.frozen else [f"the promoted site could not be frozen ({frozen.detail})"]
-    return found + [one for move in now.table.pointers(now.run.run_id) if (one := _moved(now, move))]
-
-
-def _moved(now: Step, move: PointerMove) -> str | None:
-    if pointers.ours(now.store, move) or (move.returning and pointers.handed_back(now.store, now.run, move)):
-        return None
-    return f"{move.uri} was moved by somebody else"
+def seen(now: Step, app: App | None, seconds: int) -> Check:
+    """The pointers are back: whatever goes wrong here ends in a verdict that is not green, and in no error."""
+    try:
+        if app:
+            return cycle.watch(app, now.store, seconds)
+        why = "the app's configuration cannot be read"
+    except RelightError as error:
+        why = str(error)
+    verdict = Verdict.COULD_NOT_VERIFY
+    return Check(validator="one cycle of the primary", kind="cycle", verdict=verdict, detail=why, seconds=0.0)

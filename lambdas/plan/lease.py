@@ -1,12 +1,15 @@
 """Who may act for the app: one run at a time. An incident goes before a drill; a held runner is taken on by name."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
+from relight.adapters.compute import Compute
 from relight.adapters.table import Lease, Table
 from relight.adapters.workflow import Workflow
 from relight.errors import DrillYielding, LeaseHeld, NothingHeld, RelightError, TaskGone
-from relight.model import Mode, Phase, Run
+from relight.model import Mode, Phase, Run, Tag
+from relight.settings import function_settings
 
 YIELD_SECONDS = 60  # a drill that has not given way by then is stuck or dead; its lease is taken, so it may no longer act
 
@@ -28,6 +31,10 @@ class Claim:
         if self._over(other) or (other.undecided and self.run.mode == Mode.INCIDENT):
             self._instead_of(other)
             return
+        if self._died(other):
+            self._instead_of(other)
+            self._end_serving(other)
+            return
         if self.run.mode != Mode.INCIDENT or other.mode != Mode.DRILL:
             raise LeaseHeld(f"lease of {self.run.app}: run {other.run_id} ({other.mode}) has it; {_then(other)}")
         if not other.held and not self._out_of_patience(other):
@@ -47,6 +54,22 @@ class Claim:
             return self.workflow.describe(f"{machine}:{other.run_id}").over
         except RelightError:
             return False  # it cannot be said now: the lease says that it goes on
+
+    def _died(self, other: Lease) -> bool:
+        """Whether the holder is production whose runner EC2 shows no more: it is in no incident's way."""
+        if self.run.mode != Mode.INCIDENT or not other.promoted or other.runner is None:
+            return False
+        try:
+            found = Compute().find({Tag.NAME: function_settings().name, Tag.APP: self.run.app})
+        except RelightError:
+            return False  # it cannot be said now: the lease says that it lives
+        return not any(one.instance_id == other.runner.instance_id and one.live for one in found)
+
+    def _end_serving(self, other: Lease) -> None:
+        """Its run ends as Failed, by its own Teardown and Report; pointers stay as they are, for this run to move."""
+        if token := self.table.tokens(other.run_id).get(Phase.SERVE):
+            with suppress(TaskGone):
+                self.workflow.fail(token, "RunnerLost", f"its runner died; {self.run.run_id} recovers {self.run.app}")
 
     def adopt(self) -> Lease:
         """The held lease, with its runner, becomes the run's. Raises NothingHeld. Repeating it finds it adopted."""

@@ -9,8 +9,8 @@ from relight.adapters.notes import Notes
 from relight.adapters.table import Lease
 from relight.errors import LeaseLost, RunnerStillThere
 from relight.evidence.step import Step, log, step
-from relight.model import ActionResult, Cleared, Phase, PlanRef, Runner, Tag
-from relight.production import live_for
+from relight.model import ActionResult, Cleared, Phase, Runner, Tag
+from relight.production import SERVING, live_for
 from relight.promotion.acting import undo
 from relight.promotion.kind import Scene
 from relight.times import from_epoch
@@ -52,8 +52,7 @@ class Teardown:
             if lease and lease.run_id == now.run.run_id and lease.promoted:
                 now.table.update_lease(now.run, held=True)
             else:
-                seconds = now.given("plan", PlanRef).deadlines.serve
-                live_for(now, self.compute, now.given("launch", Runner), seconds, held=True, promoted=True)
+                live_for(now, self.compute, now.given("launch", Runner), SERVING, held=True, promoted=True)
         except LeaseLost as error:
             log.error("production is kept, and the app's lease is not this run's", extra={"error": str(error)})
         return Cleared(terminated=(), left=left, lease_released=False, held=True)

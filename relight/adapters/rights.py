@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from relight.adapters.calls import Refused, call, pages
 from relight.model import decode
@@ -12,17 +13,15 @@ SOMETHING = "relight-check"  # stands for any name that a wildcard would match
 GONE = "no such role"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(msgspec.Struct, frozen=True, kw_only=True):
     """Actions on resources. ``context``: values of condition keys that such a request would carry."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    context: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    context: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """The parameter ``/<name>/permissions/<who>``. ``phase``: in which a run would miss it."""
 
     who: str
@@ -31,8 +30,7 @@ class Needs:
     needs: tuple[Need, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Simulated:
+class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     """``decision``: allowed, implicitDeny, explicitDeny, or GONE."""
 
     action: str

@@ -2,8 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -11,17 +10,15 @@ from relight.adapters.approvals import Approval as Approval
 from relight.adapters.approvals import Approvals
 from relight.adapters.calls import Refused
 from relight.adapters.items import KEEP_RUNS, Item
+from relight.adapters.partition import Partition
 from relight.errors import LeaseLost
-from relight.model import Mode, Order, Phase, PlanRef, Run, Runner, Task, decode, encode
+from relight.model import Mode, Phase, PlanRef, Run, Runner, decode, encode
 
-T = TypeVar("T")
-KEEP_ORDERS = 400 * 86_400  # a promoted runner may serve for a year
 NUMBERS = {phase: number for number, phase in enumerate(Phase, 1)}
 PREEMPTION = ("preempted_by", "preempted_at")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """An app's lease; times in epoch seconds. ``runner``: also a former holder's, until it is replaced.
 
     ``undecided``: it is held because nobody decided in time, so that somebody may ask again.
@@ -43,8 +40,7 @@ class Lease:
         return self.expires_at <= at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseRow:
+class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
     """A phase's latest try, for live status. ``status``: running, done or failed; the receipts hold every try."""
 
     number: int
@@ -56,8 +52,7 @@ class PhaseRow:
     summary: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointerMove:
+class PointerMove(msgspec.Struct, frozen=True, kw_only=True):
     """A pointer that a run moves: ``before`` (None: it was not there) and ``after`` it; ``returning``: it is undone."""
 
     name: str
@@ -67,20 +62,32 @@ class PointerMove:
     returning: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailbox:
-    """A runner's own partition. ``lease_expires_at``: epoch seconds, for the dead man's switch.
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """A promoted runner as it was last seen: ``state`` since when, and what people were ``told`` last; epoch seconds."""
 
-    ``faults``: items that cannot be read, a line each; they are as if they were not there.
+    began_at: int
+    state: str
+    since: int
+    told: str = ""
+    told_at: int = 0
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A failback that was asked for: ``attempt`` counts the tasks that the agent was given for it, from 0.
+
+    ``primary``: what the operator's own machine saw of it; ``restored``: the backup that was restored onto it from there.
     """
 
-    order: Order | None = None
-    tasks: tuple[Task, ...] = ()
-    lease_expires_at: int | None = None
-    faults: tuple[str, ...] = ()
+    by: str
+    at: str
+    attempt: int
+    hold: bool = False
+    cycle: int = 0
+    primary: str = ""
+    restored: str = ""
 
 
-class Table(Approvals):
+class Table(Approvals, Partition):
     # ------------------------------------------------------------ the app's lease
     def lease(self, app: str) -> Lease | None:
         item = self._get(f"app#{app}", "lease")
@@ -176,6 +183,21 @@ class Table(Approvals):
     def drop_token(self, run_id: str, phase: Phase) -> None:
         self._delete(f"run#{run_id}", f"token#{phase.value}")
 
+    # ------------------------------------------------------------ a promoted runner
+    def watch(self, run_id: str, watched: Watched) -> None:
+        self._put(f"run#{run_id}", "watched", encode(watched), int(time.time()) + KEEP_RUNS)
+
+    def watched(self, run_id: str) -> Watched | None:
+        item = self._get(f"run#{run_id}", "watched")
+        return decode(item, Watched) if item else None
+
+    def ask_failback(self, run_id: str, asked: Asked) -> None:
+        self._put(f"run#{run_id}", "failback", encode(asked), int(time.time()) + KEEP_RUNS)
+
+    def failback(self, run_id: str) -> Asked | None:
+        item = self._get(f"run#{run_id}", "failback")
+        return decode(item, Asked) if item else None
+
     # ------------------------------------------------------------ pointers a run moved
     def note_pointer(self, run_id: str, move: PointerMove) -> PointerMove:
         """Records a move before it is made, once: what a repeated promotion finds there is not "before"."""
@@ -189,37 +211,6 @@ class Table(Approvals):
 
     def pointers(self, run_id: str) -> list[PointerMove]:
         return [decode(item, PointerMove) for item in self._query(f"run#{run_id}", "pointer#")]
-
-    # ------------------------------------------------------------ the runner's partition
-    def put_order(self, principal: str, order: Order) -> None:
-        self._put(principal, "order", {"body": json.dumps(encode(order))}, int(time.time()) + KEEP_ORDERS)
-
-    def put_task(self, principal: str, task: Task) -> None:
-        self._put(principal, f"task#{task.phase}", {"body": json.dumps(encode(task))}, int(time.time()) + KEEP_ORDERS)
-
-    def put_runner_lease(self, principal: str, expires_at: int) -> None:
-        self._put(principal, "lease", {"expires_at": expires_at}, expires_at + 86_400)
-
-    def mailbox(self, principal: str) -> Mailbox:
-        """All that was left for a runner, item by item: one that is malformed hides no other, least of all the lease."""
-        items = {item["sk"]: item for item in self._query(principal, "")}
-        faults: list[str] = []
-        tasks = [_read(item, Task, faults) for sk, item in items.items() if sk.startswith("task#")]
-        order = _read(items["order"], Order, faults) if "order" in items else None
-        expires_at = items.get("lease", {}).get("expires_at")
-        if not isinstance(expires_at, int | None):
-            faults.append("lease: expires_at is no number")
-            expires_at = None
-        given = tuple(task for task in tasks if task is not None)
-        return Mailbox(order=order, tasks=given, lease_expires_at=expires_at, faults=tuple(faults))
-
-
-def _read(item: Item, kind: type[T], faults: list[str]) -> T | None:
-    try:
-        return decode(json.loads(item["body"]), kind)
-    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:  # never the body: a task has a token
-        faults.append(f"{item['sk']}: {type(error).__name__}: {error}")
-        return None
 
 
 def _phase_key(phase: Phase) -> str:

@@ -17,6 +17,7 @@ from relight.agent.watch import Watch
 from relight.model import Order, Task
 
 if TYPE_CHECKING:
+    from relight.agent.serving import Serving
     from relight.agent.workbench import Workbench
 
 
@@ -27,6 +28,7 @@ class Agent:
         self._expiry = Expiry(Path(config.expiry_file))
         self._desk = Desk(Journal(config.data / "tasks"), line, self._perform)
         self._workbench: Workbench | None = None
+        self._serving: Serving | None = None
         self._faults: tuple[str, ...] = ()
 
     @classmethod
@@ -48,6 +50,8 @@ class Agent:
         if mail.order is None:
             return
         self._ready().bench.prepare(mail.order)
+        if mail.keys:
+            self._care().turn(mail.order, mail.keys)
         for task in mail.tasks:
             self._desk.take(task, mail.order)
 
@@ -59,6 +63,13 @@ class Agent:
 
     def _perform(self, task: Task, order: Order, watch: Watch) -> Any:
         return self._ready().perform(task, order, watch)
+
+    def _care(self) -> "Serving":
+        if self._serving is None:
+            from relight.agent.serving import Serving  # a drill's runner never needs it
+
+            self._serving = Serving(self._table, self._principal, self._ready())
+        return self._serving
 
     def _ready(self) -> "Workbench":
         if self._workbench is None:

@@ -10,6 +10,7 @@ from relight.agent.fetch import Fetch
 from relight.agent.logs import log
 from relight.agent.shelf import Shelf
 from relight.agent.site import Site
+from relight.agent.taking import Taking
 from relight.model import Order, Phase
 
 RESTORING = (Phase.LAUNCH, Phase.RESTORE)
@@ -18,7 +19,7 @@ RESTORING = (Phase.LAUNCH, Phase.RESTORE)
 class Bench:
     def __init__(self, config: AgentConfig, store: S3, cluster: Cluster | None = None) -> None:
         self.store = store
-        self.site = Site(config.data)
+        self.site, self.taking = Site(config.data), Taking(config)
         self.cluster = cluster or Cluster(Path(config.kubeconfig))
         self._order: Order | None = None
         self._fetch: Fetch | None = None

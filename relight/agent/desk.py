@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from relight.agent.journal import Answer, Journal
 from relight.agent.logs import log
 from relight.agent.watch import GivenUp, Watch
-from relight.errors import RelightError, RetryableError, TaskGone
+from relight.errors import FailbackStopped, RelightError, RetryableError, TaskGone
 from relight.model import Order, Task, encode
 from relight.records import replace
 
@@ -29,15 +29,15 @@ class Desk:
 
     def __init__(self, journal: Journal, line: Line, perform: Callable[[Task, Order, Watch], Any]) -> None:
         self._journal, self._line, self._perform = journal, line, perform
-        self._taken: dict[str, tuple[Thread, Watch]] = {}
+        self._taken: dict[tuple[str, int], tuple[Thread, Watch]] = {}
 
     def take(self, task: Task, order: Order) -> None:
-        """Starts on a task, unless it was taken before. Returns at once."""
-        if task.token in self._taken:
+        """Starts on a task, unless it was taken before; a later attempt is another. Returns at once."""
+        if (task.token, task.attempt) in self._taken:
             return
         watch = Watch(task, lambda: self._beat(task))
         thread = Thread(target=self._attend, args=(task, order, watch), name=task.phase, daemon=True)
-        self._taken[task.token] = thread, watch
+        self._taken[task.token, task.attempt] = thread, watch
         thread.start()
 
     def stop(self) -> None:
@@ -57,6 +57,8 @@ class Desk:
                 log.info(f"answered: {answer.error or 'done'}", **said)
         except (TaskGone, GivenUp):
             log.info("dropped: nobody waits for it any more", **said)
+        except FailbackStopped as error:  # an answer would end Serve
+            log.error(f"not answered, so that production goes on: {one_line(error)}", **said)
         except Exception as error:  # the end of the thread: nobody else would say it
             log.error(f"not answered: {one_line(error)}", **said)
 
@@ -69,7 +71,7 @@ class Desk:
     def _outcome(self, task: Task, order: Order, watch: Watch) -> dict[str, Any]:
         try:
             return {"output": encode(self._perform(task, order, watch))}
-        except (TaskGone, GivenUp):
+        except (TaskGone, GivenUp, FailbackStopped):
             raise
         except Exception as error:  # whatever went wrong, the state machine must hear of it now and not by a timeout
             expected = isinstance(error, RelightError)

@@ -14,6 +14,11 @@ from relight.model import Artifact, Order, Task
 CLUSTER_SECONDS = 300.0  # k3s is up in a few seconds; a machine that needs minutes will not come up
 
 
+def runs_in(order: Order) -> str:
+    """The namespace that the app runs in here."""
+    return str(order.run.namespace or order.app["namespace"])
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     task: Task

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from relight.agent.files import write_atomically
-from relight.model import Order, RestoreOutcome, Verdict
+from relight.model import ActionResult, Order, RestoreOutcome, Taken, Verdict
 from relight.records import replace
 
 T = TypeVar("T")
@@ -51,6 +51,16 @@ class Proof:
     evidence_hash: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """This runner's time as production. ``tried_at``: when its last backup was begun; ``trouble``: why that came to none."""
+
+    began_at: str
+    tried_at: str = ""
+    taken: Taken | None = None
+    trouble: str = ""
+
+
 class Site:
     """The runner's data directory: ``volumes/`` and ``index.jsonl`` in use, ``staging/`` on the way there, and notes."""
 
@@ -58,6 +68,7 @@ class Site:
         self.data, self.staging = data, data / "staging"
         self.volumes, self.index = data / "volumes", data / "index.jsonl"
         self._restored, self._proof = data / "restored.json", data / "validated.json"
+        self._production, self._failback = data / "production.json", data / "failback.json"
 
     def restored(self) -> Restored | None:
         return _read(self._restored, Restored)
@@ -79,6 +90,19 @@ class Site:
 
     def proof(self) -> Proof | None:
         return _read(self._proof, Proof)
+
+    def production(self) -> Production | None:
+        return _read(self._production, Production)
+
+    def serve(self, production: Production) -> None:
+        _write(self._production, production)
+
+    def failback(self) -> tuple[ActionResult, ...]:
+        """The steps of a failback that were tried here, each with its last result; none: nobody asked for one."""
+        return _read(self._failback, tuple[ActionResult, ...]) or ()
+
+    def fail_back(self, steps: tuple[ActionResult, ...]) -> None:
+        _write(self._failback, steps)
 
     def prove(self, proof: Proof) -> None:
         _write(self._proof, proof)

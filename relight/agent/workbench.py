@@ -1,6 +1,7 @@
 """From a task to work with a receipt: which phase does it, and that one does at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -51,8 +52,13 @@ class Workbench:
                 raise
             return handler.unable(job, error)
 
-    def _alone(self, handler: Handler, job: Job) -> Any:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
         with self._one_at_a_time:
+            yield
+
+    def _alone(self, handler: Handler, job: Job) -> Any:
+        with self.alone():
             job.watch.go_on()
             return handler.perform(job)
 

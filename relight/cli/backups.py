@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relight.adapters.kube import Cluster
-from relight.adapters.s3 import S3, join
+from relight.adapters.s3 import S3
 from relight.backup.keeping import keeping_of
 from relight.backup.metadata import BackupUri, Metadata
 from relight.backup.unfinished import to_resume
 from relight.backup.upload import Sender, Tally
 from relight.backup.verify import verify
-from relight.backup.writer import BackupSource, write_backup
+from relight.backups import named_now, write
 from relight.cli import exits, interrupts
 from relight.cli.cronjob import cronjob
 from relight.cli.decrypt import decrypt
@@ -29,12 +27,7 @@ from relight.cli.place import cluster_of
 from relight.cli.provekey import prove_key
 from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
-from relight.config import App
 from relight.errors import BackupExists, RequestInvalid
-from relight.model import encode, now
-from relight.recovery.collect import Collected, collect
-from relight.recovery.hooks import HookPlace, around_backup, forget_hooks
-from relight.recovery.quiesce import quiet, wake
 from relight.recovery.unresolved import unresolved
 from relight.words import duration, size
 
@@ -91,11 +84,6 @@ def backup(
     )
 
 
-def named_now() -> str:
-    """What a backup is called that was given no name."""
-    return now().replace("-", "").replace(":", "")
-
-
 def broken_off(app: str, backup_id: str, tally: Tally, volumes: Sequence[str] = ()) -> str:
     """The line about what is there of a backup that did not come to its end. Other directories would be another backup."""
     again = shlex.join(word for given in volumes for word in ("--volume", given))
@@ -109,41 +97,6 @@ def directories(given: list[str]) -> dict[str, Path]:
         if not (claim and equals and Path(path).is_dir()):
             raise RequestInvalid(f"--volume {claim}{equals}{path}", "names no directory", "give claim=DIRECTORY")
     return {claim: Path(path) for claim, _, path in pairs}
-
-
-def write(
-    app: App, cluster: Cluster, given: dict[str, Path], backup_id: str | None = None, sender: Sender | None = None
-) -> tuple[str, Metadata]:
-    """Backs the app up from its cluster; the backup's URI and metadata. Raises what hooks, collecting and writing raise.
-
-    One that is resumed does all of it again: what it says is of now, and only the bytes that are there are not sent again.
-    """
-    chosen, sender = backup_id or named_now(), sender or Sender(S3())
-    uri = BackupUri.parse(join(app.storage, "backups", chosen)).uri
-    at = HookPlace(cluster=cluster, namespace=app.namespace, seed=(chosen,), development=app.development)
-    if sender.resume:
-        forget_hooks(app.hooks, at)
-    with around_backup(app.hooks, at):
-        wake(cluster, app.namespace)
-        found = collect(cluster, app.namespace, directories=given)  # before anything is stopped: as it is to be restored
-        with quiet(cluster, app.namespace) if app.quiesce else nullcontext():
-            return uri, write_backup(sender.store, uri, source_of(app, chosen, found), sender, app.encryption)
-
-
-def source_of(app: App, backup_id: str, found: Collected) -> BackupSource:
-    """What is backed up, as of now."""
-    return BackupSource(
-        backup_id=backup_id,
-        app=app.name,
-        namespace=app.namespace,
-        created_at=now(),
-        manifests=found.objects,
-        volumes={(data.namespace, data.claim): data.directory for data in found.volumes},
-        source=found.source,
-        images=[encode(image) for image in found.images],
-        unresolved=[encode(row) for row in found.unresolved],
-        platforms=found.platforms,
-    )
 
 
 def page_of(page: Console, uri: str, written: Metadata, seconds: float, kept: int | None = None) -> None:

@@ -9,7 +9,22 @@ from itertools import pairwise
 import typer
 from typer.exceptions import Abort, Exit
 
-from relight.cli import backups, console, doctor, drill, engine, evidence, exits, golden, listing, readiness, runs, triggers
+from relight.cli import (
+    backups,
+    console,
+    doctor,
+    drill,
+    engine,
+    evidence,
+    exits,
+    failback,
+    golden,
+    listing,
+    readiness,
+    recover,
+    runs,
+    triggers,
+)
 from relight.cli.demo import command as demo
 from relight.cli.output import spelled
 from relight.cli.session import STATE, with_session
@@ -39,12 +54,13 @@ COMMANDS: tuple[Callable[..., int | None] | typer.Typer, ...] = (
     golden.validate,
     golden.destroy,
     drill.drill,
+    recover.recover,
     runs.runs,
     runs.status,
     runs.approve,
     runs.reject,
     runs.request,
-    runs.failback,
+    failback.failback,
     console.console,
     evidence.group,
     readiness.check,

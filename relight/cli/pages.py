@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from relight.cli import served
 from relight.cli.output import table, toned
 from relight.view import HINTS, TOLD, CheckRow, PhaseRow, View, outcome_of
 from relight.words import A_RUNG, attempt, duration, whole
@@ -79,6 +80,7 @@ def footer(view: View) -> Iterator[str]:
         yield f"  relight approve {view.run_id}   {APPROVES.get(view.mode, '')}"
         yield f'  relight reject {view.run_id} --reason "…"   nothing is promoted; the runner is torn down'
     if view.serving:
+        yield from served.lines(view.raw.get("serving"))
         yield f"the runner is production; when the primary is back: relight failback {view.run_id}"
     if view.outcome:
         yield from conclusion(view)

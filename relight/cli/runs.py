@@ -1,4 +1,4 @@
-"""Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``request``, ``failback``."""
+"""Watch runs and decide: ``runs``, ``status``, ``approve``, ``reject``, ``request``."""
 
 import time
 from typing import Annotated, Any
@@ -134,18 +134,6 @@ def request(
         return show_to_the_end(session, again, timeout)
     session.output.show(answer, lambda page: page.print(f"watch it: relight status {again} --wait"))
     return exits.DONE
-
-
-def failback(session: Session, run_id: RunId, wait: WaitOption = True, timeout: TimeoutOption = 3600) -> int:
-    """Hands production back from a promoted runner.
-
-    The runner is frozen, its pointers are moved back, and it is torn down.
-
-    \b
-    Examples:
-      relight failback RUN_ID
-    """
-    return decided(session, run_id, "failback", {}, wait, timeout)
 
 
 def decided(session: Session, run_id: str, decision: str, body: dict[str, str], wait: bool, timeout: int) -> int:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3, join
+from relight.backups import write
 from relight.cli import backups
 from relight.cli.demo import primary
 from relight.cli.output import toned
@@ -39,7 +40,7 @@ def sample(session: Session) -> None:
         primary.await_server(place)
         primary.publish(place)
         S3().put(join(app.storage, app.promote[0].key), b'{"site": "primary"}')
-        uri, written = backups.write(app, place, {})
+        uri, written = write(app, place, {})
     finally:
         started.stop()
         shutil.rmtree(HOME, ignore_errors=True)

@@ -42,7 +42,14 @@ FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
         ("break-glass", "approval", "break_glass", str),
         ("bound to evidence", "validation", "evidence_hash", str),
         ("promoted at", "promotion", "promoted_at", str),
+    ),
+    "How it went back": (
         ("failback asked for by", "frozen", "requested_by", str),
+        ("frozen at", "frozen", "at", str),
+        ("runner", "frozen", "detail", str),
+        ("final backup", "frozen", "taken", lambda taken: str(taken["uri"])),
+        ("published on the runner", "handback", "divergence", "; ".join),
+        ("one cycle of the primary", "handback", "cycle", lambda cycle: f"{cycle['verdict']}: {cycle['detail']}"),
     ),
     "The runner": (
         ("instance", "launch", "instance_id", str),
@@ -60,7 +67,7 @@ FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
         ("plan's hash", "plan", "hash", str),
     ),
 }
-EMPTY: tuple[Any, ...] = (None, "", {})
+EMPTY: tuple[Any, ...] = (None, "", {}, [])
 
 
 def page(report: dict[str, Any]) -> bytes:

@@ -41,6 +41,9 @@ class Ended:
         left = cleared.get("left") or []
         if self.outcome == Outcome.FAILED and left:
             text += f" The runner {', '.join(left)} is kept: somebody may still need it."
+        cycle = (self.variables.get("handback") or {}).get("cycle") or {}
+        if cycle and cycle.get("verdict") != "PASSED":
+            text += f" But the primary's next cycle: {cycle.get('verdict')}: {cycle.get('detail')}."
         if self.variables.get("cleared") is None and self.outcome != Outcome.HEALTHY:
             text += " Teardown did not complete: the runner's own expiry and the reaper end it; check with relight doctor."
         return text
@@ -128,6 +131,7 @@ def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
         found.append(f"the restore was PARTIAL: {counts(restore.get('counts') or {})}")
     found += [f"not as the plan predicted: {said}" for said in restore.get("surprises") or []]
     found += _not_done(ended)
+    found += [f"published on the runner: {said}" for said in (ended.variables.get("handback") or {}).get("divergence") or []]
     for body in bodies:
         for verdict in body.get("verdicts", []) if body.get("phase") == "plan" else []:
             if verdict.get("verdict") != "PASSED":

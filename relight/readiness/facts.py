@@ -1,7 +1,8 @@
 """What the checks judge: readings of the account and of the backup, each either a value or why it could not be read."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from relight.config import App
 from relight.model import Arming, PassedDrill
@@ -12,15 +13,13 @@ from relight.recovery.plan import PlanBundle
 from relight.recovery.room import Wanted, wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(msgspec.Struct, frozen=True):
     """``why``: in words for a person, with the fix where one is known."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Right:
+class Right(msgspec.Struct, frozen=True, kw_only=True):
     """One action on one resource, as simulated for the role that needs it. ``decision``: ``allowed``, or another word."""
 
     role: str
@@ -30,24 +29,21 @@ class Right:
     decision: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """vCPUs of running On-Demand Standard instances: what the account may have, and what runs."""
 
     limit: int
     used: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
     """``zones``: the zone of each of the runner's subnets. ``pairs``: (instance type, zone) that EC2 offers."""
 
     zones: tuple[str, ...]
     pairs: frozenset[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
+class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     """An artifact that the launch template names; ``found``: the sha256 of what lies there, None: nothing does."""
 
     name: str
@@ -56,8 +52,7 @@ class Pinned:
     found: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backup:
+class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """The backup that an incident would take now. ``broken``: why there is none. ``bytes``: unpacked; None: not recorded.
 
     ``committed_at``: S3's own time of its metadata.json, beside the time that its writer gave it (``created_at``).
@@ -73,8 +68,7 @@ class Backup:
     broken: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """The plan of an incident now. ``broken``: why there is none. ``unfit``: objects that would not be restored.
 
     ``wanted``: what wants room on the runner's disk.
@@ -99,8 +93,7 @@ class Planned:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, kw_only=True):
     """``there``: None where its registry cannot be asked. ``architectures``: all that it has, by its manifest; None where
     that does not say. ``seen``: those that it ran on where the app lives."""
 
@@ -111,15 +104,13 @@ class Image:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drills:
+class Drills(msgspec.Struct, frozen=True, kw_only=True):
     """``last``: the last drill that passed."""
 
     last: PassedDrill | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger:
+class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     """``armed``: None where it is not deployed. ``arming``: of an armed alarm's rule, where it is known."""
 
     name: str
@@ -127,14 +118,12 @@ class Trigger:
     arming: Arming | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribers:
+class Subscribers(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: int
     pending: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, kw_only=True):
     """Who has the app's lease; ``run_id`` empty: nobody."""
 
     run_id: str = ""
@@ -143,8 +132,7 @@ class Held:
     held: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """``ladder``: the runner's instance types, best first. ``disk_gib``: of the launch template. ``skew``: seconds that this
     clock is ahead of S3's. ``bucket_events``: whether the app's bucket sends them to EventBridge."""
 

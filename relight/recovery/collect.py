@@ -12,6 +12,7 @@ from relight.recovery.images import Image, by_digest, pinned
 from relight.recovery.objects import containers, group, identity, pod_spec
 from relight.recovery.platforms import platforms, shown
 from relight.recovery.references import GroupKind, mentioned, referred
+from relight.recovery.release import as_before_freeze
 from relight.recovery.skips import kept_by_the_cluster
 from relight.recovery.unresolved import ABSENT, NO_KIND, UNREADABLE, Unresolved
 
@@ -72,7 +73,7 @@ def collect(
     bare = [pod for pod in pods if not pod["metadata"].get("ownerReferences")]
     version = cluster.version()
     return Collected(
-        objects=[_quiet(obj) for obj in (*objects, *bare)],
+        objects=[_quiet(as_before_freeze(obj)) for obj in (*objects, *bare)],
         images=_images(inside + bare, pods),
         volumes=tuple(_volumes(cluster, namespace, inside, directories or {})),
         source={"cluster": name or namespace, "kubernetes_version": str(version.get("gitVersion", ""))},

@@ -1,7 +1,6 @@
 """What the transforms of one restore need to know, gathered once from the recipe."""
 
 import re
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -19,14 +18,12 @@ from relight.recovery.volumes import Volume
 OF_A_JOB = ("job", "output")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactFacts:
+class ArtifactFacts(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupFacts:
+class BackupFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan uses of a backup's metadata.json. ``volumes`` is None in the older form, which does not list them.
 
     ``left_out``, ``unresolved``: what the writer says that the backup lacks; ``platforms``: where each image was seen
@@ -38,12 +35,12 @@ class BackupFacts:
     backup_id: str
     created_at: str
     namespace: str = ""
-    artifacts: dict[str, ArtifactFacts] = field(default_factory=dict)
+    artifacts: dict[str, ArtifactFacts] = msgspec.field(default_factory=dict)
     images: tuple[Image, ...] = ()
     volumes: tuple[Volume, ...] | None = None
     left_out: tuple[str, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
-    platforms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    platforms: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, uri: str, metadata_sha256: str, document: Object) -> "BackupFacts":
@@ -60,8 +57,7 @@ class BackupFacts:
             raise MetadataMalformed(f"{uri}/metadata.json: {error}; choose another backup") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides what is restored: equal recipes give equal objects, on any host at any time."""
 
     app: App
@@ -98,8 +94,7 @@ class Recipe:
         return tuple(validator for validator in self.app.validators if self.run_job or validator.kind not in OF_A_JOB)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransformContext:
+class TransformContext(msgspec.Struct, frozen=True, kw_only=True):
     """``owners``: kind and name of every object in the backup. ``volumes``: claims with data; None when not recorded.
     ``service_names``: finds the DNS names of the backup's own Services."""
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from relight.model import RestoreOutcome, canonical, encode
 from relight.records import replace
@@ -31,8 +32,7 @@ FATE_OF_ACTION = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
+class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     kind: str
     namespace: str
@@ -63,8 +63,7 @@ class LedgerRow:
         return f"{said}: {self.reason}" if self.reason else said
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(msgspec.Struct, frozen=True):
     """The rows in the plan's order."""
 
     rows: tuple[LedgerRow, ...]

@@ -1,5 +1,6 @@
 """Promotion and failback of a restored app: lift its quarantine, or freeze it."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
@@ -22,12 +23,14 @@ LIFT, BACK, FREEZE = "lift quarantine", "quarantine again", "freeze"
 LIFT_SECONDS = 300.0
 BACK_SECONDS = 60.0
 DRAIN_SECONDS = 120.0
-# What is stopped, in this order: nothing new starts before what runs is ended. (api version, kind, patch)
-STOPS: tuple[tuple[str, str, Object], ...] = (
-    ("batch/v1", "CronJob", {"spec": {"suspend": True}}),
-    ("apps/v1", "Deployment", {"spec": {"replicas": 0}}),
-    ("apps/v1", "StatefulSet", {"spec": {"replicas": 0}}),
+BEFORE = "relight.dev/before-freeze"  # an annotation: how a stopped object was, in the very patch that stops it
+# What is stopped, in this order: nothing new starts before what runs is ended. (api version, kind, field, its value)
+STOPS: tuple[tuple[str, str, str, object], ...] = (
+    ("batch/v1", "CronJob", "suspend", True),
+    ("apps/v1", "Deployment", "replicas", 0),
+    ("apps/v1", "StatefulSet", "replicas", 0),
 )
+STOPPING = frozenset(field for _, _, field, _ in STOPS)
 
 # What tells a released object from a quarantined one, with what the API takes where it is not said.
 SUSPEND = {"suspend": False}
@@ -99,14 +102,25 @@ def freeze(cluster: ClusterApi, namespace: str, drain_seconds: float = DRAIN_SEC
     """
     deadline, patience = Deadline.after(drain_seconds), Patience()
     results: list[ActionResult] = []
-    for version, kind, patch in STOPS:
+    for version, kind, field, value in STOPS:
         try:
             found = patience.persist(partial(cluster.list, version, kind, namespace), deadline)
         except RelightError as error:
             results.append(_not_done(FREEZE, f"{kind}s of {namespace}", error))
             continue
-        results += [_try(FREEZE, str(identity(obj)), *_stopping(cluster, obj, patch), patience, deadline) for obj in found]
+        for obj in found:
+            results.append(_try(FREEZE, str(identity(obj)), *_stopping(cluster, obj, field, value), patience, deadline))
     return (*results, _drained(cluster, namespace, deadline))
+
+
+def as_before_freeze(obj: Object) -> Object:
+    """The object as it is to be restored: a backup of a frozen app is of the app, not of its freeze."""
+    notes = dict(obj["metadata"].get("annotations") or {})
+    try:
+        was = {field: value for field, value in json.loads(notes.pop(BEFORE)).items() if field in STOPPING}
+    except (KeyError, TypeError, ValueError, AttributeError):  # anybody may write an annotation
+        return obj
+    return obj | {"metadata": obj["metadata"] | {"annotations": notes}, "spec": obj["spec"] | was}
 
 
 def _lifting(cluster: ClusterApi, item: PlannedObject, data_dir: Path) -> tuple[Callable[[], object], str]:
@@ -118,9 +132,12 @@ def _lifting(cluster: ClusterApi, item: PlannedObject, data_dir: Path) -> tuple[
     return lambda: cluster.delete(made["apiVersion"], who.kind, who.namespace or None, who.name), "removed"
 
 
-def _stopping(cluster: ClusterApi, obj: Object, patch: Object) -> tuple[Callable[[], object], str]:
-    who = identity(obj)
-    said = "suspended" if "suspend" in patch["spec"] else "scaled to 0 replicas"
+def _stopping(cluster: ClusterApi, obj: Object, field: str, value: object) -> tuple[Callable[[], object], str]:
+    who, patch = identity(obj), {"spec": {field: value}}
+    if BEFORE not in (obj["metadata"].get("annotations") or {}):  # frozen twice, it was once as it was
+        was = json.dumps({field: obj["spec"].get(field, 1 if field == "replicas" else False)})
+        patch |= {"metadata": {"annotations": {BEFORE: was}}}
+    said = "suspended" if field == "suspend" else "scaled to 0 replicas"
     return lambda: cluster.patch(obj["apiVersion"], who.kind, who.namespace, who.name, patch), said
 
 

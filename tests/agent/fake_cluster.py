@@ -21,6 +21,7 @@ class FakeCluster:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.deleted: list[tuple[str, str]] = []
+        self.patched: list[tuple[str, str]] = []
         self.refuse: set[str] = set()
         self.up = True
         self.hold = Event()
@@ -63,7 +64,10 @@ class FakeCluster:
 
     def patch(self, api_version: str, kind: str, namespace: str | None, name: str, patch: Object) -> Object:
         with self._lock:
-            self.objects[(kind, namespace or "", name)]["spec"].update(patch["spec"])
+            self.patched.append((kind, name))
+            found = self.objects[(kind, namespace or "", name)]
+            found["spec"].update(patch["spec"])
+            found["metadata"].setdefault("annotations", {}).update(patch.get("metadata", {}).get("annotations", {}))
             return self.get(api_version, kind, namespace, name) or {}
 
     def version(self) -> Object:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from relight.adapters.kube import Cluster
+from relight.adapters.s3 import S3
 from relight.local.cluster import start
 from tests.agent.front import Front
 from tests.agent.process import Process
 from tests.agent.rig import Runner, make_order
+from tests.agent.test_serving import KEYS
 from tests.agent.world import TOKEN, a_task
 from tests.support import eventually
 
@@ -61,11 +63,16 @@ def test_a_recovery_runs_its_job_on_the_restored_state(
     assert outputs(front, 3)["actions"]
     assert not (cluster.get("batch/v1", "CronJob", "ledger", "publish") or {})["spec"].get("suspend")
 
+    runner.table.put_keys(runner.principal, KEYS)
     runner.give(a_task("serve", token=f"{TOKEN}-4", action="freeze", requested_by="ada"))
-    assert outputs(front, 4)["frozen"] is True
+    frozen = outputs(front, 4)
+    assert frozen["frozen"] is True
     assert agent.end() == 0
+    metadata = json.loads(S3().get(f"{frozen['taken']['uri']}/metadata.json"))
+    assert metadata["source"]["site"] == "relight/run-1"
+    assert [volume["claim"] for volume in metadata["volumes"]] == ["state"]
     said = agent.output.read_bytes() + b"".join(runner.evidence().values())
-    assert TOKEN.encode() not in said
+    assert not [secret for secret in (TOKEN, KEYS.secret_access_key) if secret.encode() in said]
 
 
 def test_killed_in_the_middle_and_started_again_it_restores_from_a_clean_cluster(

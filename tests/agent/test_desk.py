@@ -165,7 +165,7 @@ def test_nothing_is_begun_for_a_token_that_nobody_waits_for(tmp_path: Path) -> N
     line, worker = RecordingLine(gone=frozenset({TOKEN})), Worker()
     at = desk(tmp_path, line, worker)
     at.take(a_task(), an_order())
-    at._taken[TOKEN][0].join(5)
+    at._taken[TOKEN, 0][0].join(5)
     assert worker.times == 0 and line.answers == []
 
 

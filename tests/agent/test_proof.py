@@ -9,6 +9,7 @@ from relight.model import ActionResult, Check, Phase, Verdict
 from tests.agent.rig import Runner, make_order
 from tests.agent.steps import answer, ask, restore
 from tests.agent.world import a_task
+from tests.support import eventually
 
 
 def test_a_negative_control_is_seen_to_fail(runner: Runner) -> None:
@@ -85,13 +86,14 @@ def test_nothing_is_promoted_by_an_approval_of_other_evidence(runner: Runner) ->
     assert runner.cluster.objects["CronJob", "ledger", "publish"]["spec"]["suspend"] is True
 
 
-def test_a_freeze_that_fails_does_not_end_the_run_as_an_error(runner: Runner) -> None:
+def test_a_failback_that_cannot_be_done_ends_nothing(runner: Runner) -> None:
     runner.order(make_order())
     runner.give(a_task("serve", action="dance", requested_by="ada"))
     agent = runner.start()
-    kind, frozen = answer(runner)
+    (receipt,) = eventually(lambda: runner.receipts("serve"))
     agent.stop()
-    assert kind == "succeeded" and frozen["frozen"] is False and "dance" in frozen["detail"]
+    assert (receipt["error"]["type"], runner.line.answers) == ("FailbackStopped", [])
+    assert "dance" in receipt["error"]["message"]
 
 
 def test_a_promotion_of_thousands_of_objects_answers_with_a_few_and_lists_them_all(

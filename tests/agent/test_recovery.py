@@ -6,14 +6,14 @@ import time
 import pytest
 
 from relight.adapters.s3 import S3
-from relight.model import Task
+from relight.model import Taken, Task
 from relight.records import replace
-from tests.agent.rig import Runner, make_order
+from tests.agent.rig import BACKUP_URI, Runner, make_order
 from tests.agent.steps import answer, ask, restore
 from tests.agent.world import TOKEN, a_task
 
 
-def test_an_order_is_restored_validated_promoted_and_frozen(runner: Runner) -> None:
+def test_an_order_is_restored_validated_promoted_and_frozen(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = restore(runner)
     kind, restored = answer(runner)
     assert kind == "succeeded", restored
@@ -35,6 +35,8 @@ def test_an_order_is_restored_validated_promoted_and_frozen(runner: Runner) -> N
     assert promoted["actions"][0] == pointer and len(promoted["actions"]) > 1
     assert not runner.cluster.objects["CronJob", "ledger", "publish"]["spec"].get("suspend")
 
+    taken = Taken(backup_id="b1", uri=BACKUP_URI, created_at="2026-11-23T02:00:00Z")
+    monkeypatch.setattr("relight.agent.taking.Taking.take", lambda *_: taken)
     kind, frozen = ask(runner, "serve", 4, action="freeze", requested_by="ada")
     assert kind == "succeeded" and (frozen["requested_by"], frozen["frozen"]) == ("ada", True), frozen
     assert runner.cluster.objects["CronJob", "ledger", "publish"]["spec"]["suspend"] is True

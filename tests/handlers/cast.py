@@ -9,7 +9,7 @@ from relight.adapters.workflow import Workflow
 from relight.errors import TaskGone
 from relight.evidence.binding import digest, evidence_hash
 from relight.evidence.receipts import recorded
-from relight.model import Phase, Run, canonical, decode
+from relight.model import Phase, Run, canonical, decode, now
 from tests.handlers.conftest import EVIDENCE, RUN_ID, World
 
 ANN, BOB = "arn:aws:iam::1:user/ann", "arn:aws:iam::1:user/bob"
@@ -57,7 +57,7 @@ class Cast:
         if phase == "approve":
             self._decide(payload)
         elif phase == "serve":
-            assert post("failback", BOB, payload["run"]["run_id"])[0] == 200
+            assert post("failback", BOB, payload["run"]["run_id"], confirm=True)[0] == 200
         if phase != "approve" and payload["launch"]["instance_id"] in self.world.live():
             self._answer(phase, payload)
 
@@ -92,7 +92,7 @@ class Cast:
     def _record(self, phase: str, payload: dict[str, Any]) -> dict[str, Any]:
         if phase == "validate":
             return validated(self.world, payload["plan"], self.verdict, payload["run"]["run_id"])
-        at = "2026-11-23T04:00:00Z"
+        at = now()
         answers: dict[str, dict[str, Any]] = {
             "restore": RESTORED,
             "promote": {"promoted_at": at, "actions": []},

@@ -163,6 +163,7 @@ def _make(here: World) -> dict[str, str]:
         "RELIGHT_DISK_GIB": "40",
         "RELIGHT_RUNNER_ROLE_ID": "AROARUNNER",
         "RELIGHT_RUNNER_HOLD": "3600",
+        "RELIGHT_KEEPER_ROLE": "arn:aws:iam::123456789012:role/relight-keeper",
         "RELIGHT_STATE_MACHINE": f"arn:aws:states:{REGION}:123456789012:stateMachine:relight-recovery",
     }
 

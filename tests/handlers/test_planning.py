@@ -1,7 +1,6 @@
 """What Plan reads is what Plan chose; what Launch launched it finds again."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from relight.adapters import calls, compute
 from relight.adapters.calls import Refused
 from relight.backup.catalog import Selection, select
 from relight.errors import Conflict, DigestMismatch, PreflightFailed, RelightError
+from relight.records import replace
 from tests.handlers.conftest import World, backup, run
 from tests.handlers.test_plan_and_launch import call, held, planned
 

@@ -1,7 +1,6 @@
 """The finer points of each kind of promote action, and fences: a primary out of reach stops nothing, and is never green."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from relight.errors import (
 )
 from relight.model import ActionResult, Verdict
 from relight.promotion.acting import promote, undo
+from relight.records import replace
 from tests.handlers.site import BEFORE, RUNNER, Site
 
 STANDING = tuple(BEFORE)  # kinds of which something can be looked at

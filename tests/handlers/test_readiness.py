@@ -1,7 +1,6 @@
 """The check function among AWS's own answers (moto's): what it reads, what it keeps, and what the console shows of it."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from relight.model import decode, timestamp
 from relight.readiness.facts import Unread
 from relight.readiness.kept import before, keep, latest
 from relight.readiness.records import Readiness, State
+from relight.records import replace
 from tests.handlers.conftest import EVIDENCE, World, backup
 
 AT = "2026-11-25T12:00:00Z"

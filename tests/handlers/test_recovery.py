@@ -21,7 +21,7 @@ from relight.adapters import aws
 from relight.errors import RelightError
 from relight.evidence.binding import digest, evidence_hash
 from relight.evidence.verify import verify_copy
-from relight.model import canonical
+from relight.model import canonical, now
 from tests.handlers.cast import post
 from tests.handlers.conftest import EVIDENCE, RUN_ID, STORAGE, World, backup, run
 
@@ -101,10 +101,11 @@ def test_an_incident_goes_from_alarm_to_promotion_and_back_and_leaves_nothing_bu
     assert pointer["instance_id"] == recovery.known["launch"]["instance_id"]
 
     recovery.call(serve, task_token=TOKENS["serve"])
-    assert post("failback", "arn:aws:iam::1:user/bob")[0] == 200
+    assert post("failback", "arn:aws:iam::1:user/bob", confirm=True)[0] == 200
     freeze = [task for task in broken.table.mailbox(recovery.known["launch"]["principal"]).tasks if task.phase == "serve"]
-    assert freeze[0].inputs == {"action": "freeze", "requested_by": "arn:aws:iam::1:user/bob"}
-    recovery.known["frozen"] = {"requested_by": "bob", "frozen": True, "detail": "", "at": "2026-11-23T04:00:00Z"}
+    asked = {"action": "freeze", "requested_by": "arn:aws:iam::1:user/bob", "cycle": 0, "hold": False}
+    assert freeze[0].inputs == asked | {"primary": "", "restored": ""}
+    recovery.known["frozen"] = {"requested_by": "bob", "frozen": True, "detail": "", "at": now()}
     recovery.call(failback, "handback")
     assert broken.store.get(POINTER) == b'{"site":"primary"}'
 
@@ -158,7 +159,7 @@ def test_production_is_not_torn_down_when_failback_finds_that_somebody_moved_the
     recovery = Recovery(broken).to_validated().approved().promoted()
     recovery.call(serve, task_token=TOKENS["serve"])
     broken.store.put(POINTER, b'{"site":"somewhere-else"}')
-    recovery.known["frozen"] = {"requested_by": "bob", "frozen": True, "detail": "", "at": "2026-11-23T04:00:00Z"}
+    recovery.known["frozen"] = {"requested_by": "bob", "frozen": True, "detail": "", "at": now()}
     with pytest.raises(RelightError, match="moved by somebody else"):
         recovery.call(failback)
     ending = recovery.end("Failed", {"phase": "Failback", "error": "Diverged", "cause": "moved"})

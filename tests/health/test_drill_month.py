@@ -3,7 +3,7 @@
 One Monday's drill is skipped, because an incident has the app; another one's fails. Nobody is told by the drill itself.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +16,7 @@ from relight.adapters.table import Lease
 from relight.config import App, Drill
 from relight.drills import version
 from relight.model import Mode, PassedDrill, timestamp
+from relight.records import replace
 from tests.handlers.door import MACHINE, Machine, Told
 from tests.health.month import APP, Alarm, Records
 

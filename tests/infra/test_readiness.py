@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.grants import FUNCTIONS, RUNNER
+from infra.grants import FUNCTIONS, KEEPER, RUNNER
 from relight.model import Phase
 from relight.readiness.checks import CAP
 from tests.infra.conftest import Templates
@@ -34,13 +34,14 @@ def test_what_is_simulated_is_what_was_granted(templates: Templates) -> None:
         for one in of_type(templates[stack], "AWS::SSM::Parameter").values():
             if "/permissions/" in one["Name"]:
                 found[one["Name"].rpartition("/")[2]] = one
-    assert set(found) == {*FUNCTIONS, "runner", "recovery"}
+    assert set(found) == {*FUNCTIONS, "runner", "keeper", "recovery"}
     for who in FUNCTIONS:
         asked, needs = _asked(found[who])
         policy = {action for row in grants(templates["orchestrator"], who) for action in actions(row)}
         assert asked <= policy, who
         assert {one for one in policy - asked if not one.startswith(BY_CDK)} == set(), who
         assert (needs["who"], needs["phase"] in set(Phase)) == (who, True)
+    assert _asked(found["keeper"])[0] <= {action for grant in KEEPER for action in grant.actions.split()}
     assert _asked(found["runner"])[0] <= {action for grant in RUNNER for action in grant.actions.split()}
 
 

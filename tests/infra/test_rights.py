@@ -72,10 +72,30 @@ def test_only_promotion_and_its_undoing_write_to_an_apps_storage(templates: Temp
 def test_a_runner_reads_its_own_partition_and_no_other(templates: Templates) -> None:
     (role,) = of_type(templates["runner"], "AWS::IAM::Role")
     rows = list(statements(templates["runner"], role))
-    (table,) = [row for row in rows if "dynamodb" in text(row["Action"])]
-    assert table["Action"] == "dynamodb:Query"
-    assert table["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:userid}"]}}
+    reads, says = [row for row in rows if "dynamodb" in text(row["Action"])]
+    own = {"dynamodb:LeadingKeys": ["${aws:userid}"]}
+    assert (reads["Action"], reads["Condition"]) == ("dynamodb:Query", {"ForAllValues:StringEquals": own})
+    only = {"dynamodb:Attributes": ["pk", "sk", "vitals", "ttl"]}  # not what an order, a task or a lease is made of
+    assert (says["Action"], says["Condition"]) == ("dynamodb:UpdateItem", {"ForAllValues:StringEquals": own | only})
     assert not [row for row in rows if "s3:PutObject" in text(row["Action"]) and "relight-sample" in text(row["Resource"])]
+
+
+def test_a_runner_cannot_write_backups_but_for_keys_that_serve_and_tend_alone_may_give_it(
+    templates: Templates,
+) -> None:
+    (runner,) = of_type(templates["runner"], "AWS::IAM::Role")
+    rows = list(statements(templates["runner"], runner))
+    assert not [row for row in rows if "s3:PutObject" in text(row["Action"]) and "/backups/" in text(row["Resource"])]
+    assert not [row for row in rows if "sts:" in text(row["Action"])]
+    (keeper,) = [
+        one
+        for one in of_type(templates["orchestrator"], "AWS::IAM::Role").values()
+        if one.get("RoleName") == "relight-keeper"
+    ]
+    trusted = text([row["Principal"]["AWS"] for row in keeper["AssumeRolePolicyDocument"]["Statement"]])
+    assert trusted.count("Fn::GetAtt") == 2 and "ServeRole" in trusted and "TendRole" in trusted
+    givers = {name for name in SPECS if granting(grants(templates["orchestrator"], name), "sts:AssumeRole")}
+    assert givers == {"serve", "tend"}
 
 
 def test_only_the_report_signs(templates: Templates) -> None:

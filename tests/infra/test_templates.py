@@ -64,7 +64,7 @@ def test_nothing_names_an_account_or_a_region(templates: Templates) -> None:
 
 
 # ---------------------------------------------------------------- functions
-OUTSIDE = {"arrive", "catalog", "check", "console", "probe", "reap"}  # the flow
+OUTSIDE = {"arrive", "catalog", "check", "console", "probe", "reap", "tend"}  # the flow
 
 
 def test_a_phase_is_a_function_under_its_own_name(templates: Templates) -> None:
@@ -160,7 +160,7 @@ def test_the_api_answers_nobody_without_a_signature_and_only_pages_are_for_brows
 
 def test_the_parameters_say_what_the_cli_and_the_functions_ask(templates: Templates) -> None:
     found = {one["Name"]: one["Value"] for one in of_type(templates["orchestrator"], "AWS::SSM::Parameter").values()}
-    needs = {f"/relight/permissions/{name}" for name in (*functions(templates["orchestrator"]), "recovery")}
+    needs = {f"/relight/permissions/{name}" for name in (*functions(templates["orchestrator"]), "keeper", "recovery")}
     assert set(found) == {"/relight/deployment", "/relight/console", "/relight/apps/sample", *needs}
     assert decode(json.loads(found["/relight/apps/sample"]), App) == load(ROOT / "relight.toml").app("sample")
     for part in ("api", "state_machine", "table", "evidence_bucket", "region", "signing_key"):

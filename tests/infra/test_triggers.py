@@ -30,6 +30,7 @@ def test_nothing_starts_by_itself_until_a_person_arms_it(templates: Templates) -
         "relight-sample-watch": "DISABLED",
         "relight-sample-remind": "ENABLED",  # it tells, and starts nothing
         "relight-sample-probe": "ENABLED",
+        "relight-sample-tend": "ENABLED",
     }
     drill = schedules["relight-sample-drill"]
     asked = {"trigger": "drill", "app": "sample", "at": "<aws.scheduler.scheduled-time>", "backup": "latest_valid"}
@@ -81,20 +82,19 @@ def test_what_cannot_be_started_is_kept(templates: Templates) -> None:
         "check",
         "probe",
         "reap",
+        "tend",
     }
 
 
 def test_relight_raises_an_alarm_about_itself(templates: Templates) -> None:
     alarms = {one["AlarmName"]: one for one in of_type(templates["triggers"], "AWS::CloudWatch::Alarm").values()}
     silent, told = (
-        {"relight-sample-probe-silent", "relight-reap-silent", "relight-catalog-silent"},
+        {"relight-sample-probe-silent", "relight-reap-silent", "relight-catalog-silent", "relight-tend-silent"},
         {"dead-letters", "run-failed", "run-stopped"},
     )
     own = silent | {f"relight-{name}" for name in told}
-    assert set(alarms) == own | {
-        f"relight-sample-{name}"
-        for name in ("unhealthy", "recovered", "not-ready", "backup-invalid", "drill-overdue", "unproven")
-    }
+    of_app = ("unhealthy", "recovered", "not-ready", "backup-invalid", "drill-overdue", "unproven", "production-unwell")
+    assert set(alarms) == own | {f"relight-sample-{name}" for name in of_app}
     assert all(alarms[name]["AlarmActions"] for name in own)
     assert {alarms[name]["TreatMissingData"] for name in silent} == {"breaching"}
     page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")

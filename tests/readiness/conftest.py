@@ -1,7 +1,6 @@
 """An account and an app in which everything is in order; a test breaks one thing of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from relight.readiness.facts import (
     Trigger,
 )
 from relight.readiness.records import Finding, Readiness
+from relight.records import replace
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday; drills are due on Mondays at 04:00
 LADDER = ("m7g.large", "t4g.large")

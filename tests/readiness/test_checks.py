@@ -1,6 +1,5 @@
 """Every check passes, warns, fails or cannot be made; what fails says what would fail, when, and the fix."""
 
-from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from relight.readiness.facts import (
     Unread,
 )
 from relight.readiness.records import Readiness, State
+from relight.records import replace
 from relight.recovery.forecast import Finding as Foreseen
 from tests.readiness.conftest import GOOD, LADDER, NOW, REF, SHOP, Check, judged, passed_drill
 
@@ -156,7 +156,7 @@ def test_every_check_is_seen_to_fail_or_to_warn() -> None:
     assert broken == {one.name for one in CHECKS}
 
 
-FACTS = [one.name for one in fields(Facts) if one.name not in ("app", "at", "ladder")]
+FACTS = [name for name in Facts.__struct_fields__ if name not in ("app", "at", "ladder")]
 
 
 @pytest.mark.parametrize("fact", FACTS)

@@ -3,13 +3,13 @@
 import json
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from relight.errors import ClusterNotReady, ClusterRefused, Conflict, PlanDrifted, ServiceUnavailable, Throttled
 from relight.model import RestoreOutcome
+from relight.records import replace
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.cluster import Object
 from relight.recovery.ledger import LedgerRow

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from relight import configfile
 from relight.adapters.kube import Cluster
 from relight.local.cluster import start
+from relight.records import replace
 from relight.recovery.quiesce import WAS
 from tests.recovery.test_backup_on_cluster import ready, shop
 from tests.support import eventually

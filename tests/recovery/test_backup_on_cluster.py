@@ -1,7 +1,6 @@
 """A backup of an app that is running: its hook dumps, its writers stand still while files are read, and go on afterwards."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
 from relight.backup.upload import Sender
-from relight.cli.backups import write
+from relight.backups import write
 from relight.config import App, Hook
 from relight.errors import HookFailed
 from relight.local.cluster import start
+from relight.records import replace
 from relight.recovery.cluster import Object
 from relight.recovery.validators import jobs
 from relight.recovery.validators.context import Place

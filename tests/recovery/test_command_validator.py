@@ -1,9 +1,8 @@
 """command, and sql by psql: a container of the user's own is the check; it can look and not touch."""
 
-from dataclasses import replace
-
 from relight.config import Validator
 from relight.model import Verdict
+from relight.records import replace
 from relight.recovery.cluster import Object
 from relight.recovery.validators import run
 from tests.recovery.fake import FakeCluster

@@ -5,7 +5,6 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from relight.config import Validator
 from relight.model import Check, Verdict
+from relight.records import replace
 from relight.recovery.validators import run
 from tests.recovery.fake import FakeCluster
 from tests.recovery.shop import claim, obj

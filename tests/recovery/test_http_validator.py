@@ -1,7 +1,6 @@
 """http: the restored app is asked through the API server, and its own answer is told from the API's."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -9,6 +8,7 @@ from relight.adapters.kube_proxy import Answered
 from relight.config import Validator
 from relight.errors import ServiceUnavailable
 from relight.model import Check, Verdict
+from relight.records import replace
 from relight.recovery.cluster import Object
 from relight.recovery.validators import run
 from tests.recovery.fake import FakeCluster

@@ -1,12 +1,12 @@
 """Promotion lifts the quarantine, failback freezes: both in an order that never lets half an app act on the world."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from relight.errors import ClusterRefused, PlanDrifted, ServiceUnavailable, Throttled
 from relight.model import ActionResult, Verdict
+from relight.records import replace
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.cluster import Object
 from relight.recovery.plan import PlanBundle, open_plan

@@ -1,11 +1,10 @@
 """A runner whose disk is too small is refused while it costs nothing: before it is launched."""
 
-from dataclasses import replace
-
 import pytest
 
 from relight.errors import PreflightFailed
 from relight.model import Mode
+from relight.records import replace
 from relight.recovery.plan import PlanInputs, make_plan
 from relight.recovery.room import GIB, SYSTEM_GIB
 from relight.recovery.volumes import Volume

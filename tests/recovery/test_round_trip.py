@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from relight.adapters.kube import Cluster
 from relight.config import Quarantine
 from relight.errors import RelightError
 from relight.model import RestoreOutcome
+from relight.records import replace
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.cluster import Object
 from relight.recovery.collect import collect

@@ -21,7 +21,7 @@ from relight.adapters import aws
 from relight.adapters.console import Console, Deployment, find_deployment
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3, join
-from relight.cli import backups
+from relight.backups import write
 from relight.cli.demo import primary
 from relight.cli.engine import make_bucket
 from relight.config import Alarm, App, Config, Validator
@@ -79,7 +79,7 @@ class Stage(Faults):
             keys = self.engine.environment("sample")
             secret = {name: keys[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
             primary.install(cluster, {"AWS_ENDPOINT_URL": keys["AWS_ENDPOINT_URL"]}, secret)
-            self.backup_uri, _ = backups.write(self.app, cluster, {})
+            self.backup_uri, _ = write(self.app, cluster, {})
 
     def _deploy(self, config: Config) -> None:
         self.engine.deploy(self.engine.synthesize(config), config.name)

@@ -30,7 +30,7 @@ def test_an_incident_is_approved_promoted_and_failed_back(stage: Stage) -> None:
     assert stage.runners(run_id)
     with pytest.raises(AlreadyDecided):
         stage.decide(run_id, "reject", reason="too late")
-    stage.decide(run_id, "failback")
+    stage.decide(run_id, "failback", confirm=True)
     assert stage.ended(run_id)["end"] == "Succeeded"
     assert stage.site() == "primary"
     holds(stage, run_id)

@@ -24,6 +24,7 @@ DISARMED = "alarms and schedules are disarmed here: tests/runs/test_causes.py an
 RETRIED = "only a decision that was taken while Approve was being retried is delivered so"
 KEPT = "production that its Serve could not speak for is kept by Teardown; no run here breaks Serve"
 QUEUE = "Lambda sends there what it gave up on; nothing fails so often here"
+NEW = "the lease of production is minutes old here: it is renewed after an hour"
 DELIVERIES = """CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery ListLogDeliveries PutResourcePolicy
     DescribeResourcePolicies DescribeLogGroups"""
 
@@ -37,13 +38,15 @@ UNUSED: dict[str, dict[str, str]] = {
     "s3:PutObject": {"approve": OWN_FAILURE, "restore": OWN_FAILURE, "serve": OWN_FAILURE, "validate": OWN_FAILURE},
     "s3:GetObject": {"restore": OWN_FAILURE},
     "dynamodb:PutItem": {"teardown": KEPT},
-    "ec2:CreateTags": {"teardown": KEPT},
+    "ec2:CreateTags": {"teardown": KEPT, "tend": NEW},
+    "dynamodb:UpdateItem": {"tend": NEW},
+    "sns:Publish": {"tend": "production is well here, and of that nobody is told"},
     "states:SendTaskSuccess": {"approve": RETRIED},
     "states:SendTaskFailure": {"console": "no runner dies here while a person decides"},
     "s3:ListBucket": {"restore": OWN_FAILURE, "probe": MISSING, "console": MISSING},
-    "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
+    "dynamodb:GetItem": {"failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
-    "sqs:SendMessage": {"check": QUEUE, "probe": QUEUE, "reap": QUEUE, "triggers": QUEUE, "arrive": QUEUE, "catalog": QUEUE},
+    "sqs:SendMessage": dict.fromkeys(("check", "probe", "reap", "triggers", "arrive", "catalog", "tend"), QUEUE),
     "dynamodb:DeleteItem": {"catalog": "a mark is taken away where no good backup is left"},
     "events:ListTagsForResource": {"check": "nothing is armed here: tests/runs/test_notices.py"},
     "ecr:BatchGetImage": {"check": "the sample's images are in another registry"},
@@ -60,7 +63,8 @@ def played(whole: Stage) -> Stage:
     incident = whole.start(mode="incident", break_glass="the primary is gone")
     whole.approve(incident)
     whole.serving(incident)
-    whole.decide(incident, "failback")
+    whole.call("tend", {"app": "sample"})
+    whole.decide(incident, "failback", confirm=True)
     assert whole.ended(incident)["end"] == "Succeeded"
     for function in ("probe", "check", "catalog"):
         whole.call(function, {"app": "sample"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.console import again, decisions, runs
+from lambdas.console import again, decisions, failback, runs
 from lambdas.console.answers import Answer, see
 from lambdas.console.desk import Call, Desk
 from lambdas.console.refusals import status
@@ -46,7 +46,7 @@ ACTIONS: dict[str, Action] = {
         does=decisions.reject, fields=("evidence_hash", "reason"), when=lambda view: view.waits_for == "decision"
     ),
     "request": Action(does=again.request, fields=("reason",), when=lambda view: bool(view.ask_until)),
-    "failback": Action(does=decisions.failback, fields=(), when=lambda view: view.serving),
+    "failback": Action(does=failback.hand_back, fields=(), when=lambda view: view.serving),
 }
 
 
@@ -64,6 +64,7 @@ def shown(desk: Desk, visit: Visit, error: RelightError | None = None) -> Answer
         plan=plan_of(view),
         evidence=listed((raw.get("evidence") or {}).get("prefix")),
         possible={name: may(visit, name) for name, action in ACTIONS.items() if action.when(view)},
+        way_back=way_back(desk, visit) if view.serving else None,
         initiator=asked_for(visit, view),
         error=error,
         now=timestamp(now),
@@ -74,6 +75,13 @@ def may(visit: Visit, action: str) -> Role | None:
     """None where the visitor may do it, else the role that it takes."""
     needed = PAGES[f"POST /console/runs/{{run_id}}/{action}"]
     return None if needed is None or visit.may(needed) else needed
+
+
+def way_back(desk: Desk, visit: Visit) -> dict[str, Any] | None:
+    """What a failback would do, and where one stands; None where the run is just leaving Serve."""
+    with suppress(RelightError):
+        return failback.ask(desk, visit.call())
+    return None
 
 
 def asked_for(visit: Visit, view: View) -> bool:

@@ -15,6 +15,7 @@ from relight.adapters.keys import SigningKey
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3, join
 from relight.adapters.triggers import alarm_state, measure, switch
+from relight.backups import write
 from relight.cli import backups, evidence, exits, interrupts, pages
 from relight.cli.demo import primary
 from relight.cli.demo.ask import ask
@@ -105,7 +106,7 @@ class Story:
         with self._screen.act("the application's job publishes") as found:
             found.append(primary.publish(cluster).strip().splitlines()[-1])
         with self._screen.act("backup") as found:
-            uri, written = backups.write(app, cluster, {})
+            uri, written = write(app, cluster, {})
             found += [backups.contents(written), uri]
         with self._screen.act("armed: from now on an alarm may start a recovery"):
             switch(config.name, app.name, Arming(by=identity.caller(), at=now(), proven=False))
@@ -166,7 +167,7 @@ class Story:
         self._screen.title("The primary is repaired, and production handed back")
         with self._screen.act("the primary cluster starts again"):
             self._start_primary()
-        console.decide(view.run_id, "failback", {})
+        console.decide(view.run_id, "failback", {"confirm": True})
         return follower.follow(RUN_SECONDS)
 
     def _prove(self, deployment: Deployment, view: View) -> None:
