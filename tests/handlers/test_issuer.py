@@ -124,6 +124,7 @@ def test_a_code_that_another_browser_brought_signs_nobody_in(issuer: Issuer) -> 
         victim.open(f"{back.path}?{back.query}")
         victim.send("/console/sign-in/back")
         assert (victim.status, "__Host-relight-session" in victim.cookies) == (400, False)
+        assert issuer.codes, "the code was not even tried"
         leave(victim)
 
 
