@@ -60,6 +60,9 @@ COMPILED = {LAMBDA: False, LOCAL: True}
 PRUNED = ("bin", "*.dist-info/direct_url.json", "*.dist-info/RECORD", "*.dist-info/REQUESTED", "*.dist-info/uv_cache.json")
 # What nothing here uses: the SDK's other half, the logger's companions, and what cryptography was built with.
 UNUSED: tuple[str, ...] = ("boto3", "boto3-*", "s3transfer*", "cffi", "pycparser*", "zstandard/_cffi*", ".lock", "*/tests")
+# The Kubernetes client's other half, and what only that needs.
+UNUSED += ("kubernetes/aio", "aiohttp*", "aiohappyeyeballs*", "aiosignal*", "attr", "attrs*", "frozenlist*", "multidict*")
+UNUSED += ("propcache*", "yarl*")
 UNUSED += ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/[!_j]*")
 
 

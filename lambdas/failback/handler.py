@@ -74,7 +74,7 @@ def give_back(now: Step) -> tuple[ActionResult, ...]:
     """All else that the promotion did, in reverse; at last the old primary may act again. What does not go back is told."""
     notes = Notes(now.settings.table)
     scene = Scene(store=now.store, table=now.table, notes=notes, run=now.run, runner=now.maybe("launch", Runner))
-    undone = undo(scene, last_try=now.attempt >= LAST_TRY, without=("pointer",))
+    undone = undo(scene, last_try=now.attempt >= LAST_TRY, without=("pointer",), to_the_primary=True)
     notes.end_production(now.run)
     return undone
 

@@ -17,7 +17,7 @@ class Note:
     """One action of a promotion. ``before`` (None: nothing was there) and ``after`` it: whatever its kind compares.
 
     ``number``: its place. ``told``: the change in words. ``receipt``: AWS's name of it, once it was made. ``undone``: it was
-    taken back.
+    taken back. ``former``: the run whose runner was production until then, and died.
     """
 
     number: int
@@ -26,17 +26,19 @@ class Note:
     before: str | None
     after: str | None
     told: str = ""
+    former: str = ""
     receipt: str = ""
     undone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Production:
-    """Whose runner is production for an app. ``ended``: it is so no more."""
+    """Whose runner is production for an app. ``ended``: it is so no more. ``former``: the run that it took the place of."""
 
     run_id: str
     instance_id: str
     ended: bool = False
+    former: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class Notes(Items):
     def become_production(self, run: Run, runner: Runner, instead_of: str = "") -> bool:
         """False when another run's runner is production, unless that is over or it is of the run ``instead_of``."""
         fields: Item = {"run_id": run.run_id, "instance_id": runner.instance_id, "ended": False}
+        fields |= {"former": instead_of} if instead_of else {}
         free = "attribute_not_exists(pk) OR run_id = :run OR run_id = :other OR ended = :ended"
         return self._try(
             f"app#{run.app}", "production", fields, free, {":run": run.run_id, ":other": instead_of, ":ended": True}

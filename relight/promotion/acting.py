@@ -64,9 +64,10 @@ def promote(scene: Scene, actions: Sequence[PromoteAction]) -> tuple[ActionResul
 
     Raises ActionMoved, ActionFailed, PointerMoved and what AWS's calls raise; what was done until then is on record.
     """
-    expected = scene.notes.preview(scene.run.run_id)
+    expected, former = scene.notes.preview(scene.run.run_id), _former(scene)
     known = {note.action.name: note for note in scene.notes.notes(scene.run.run_id)}
     planned = [(action, known.get(action.name) or _planned(scene, n, action, expected)) for n, action in enumerate(actions)]
+    planned = [(action, one if isinstance(one, RelightError) else replace(one, former=former)) for action, one in planned]
     return tuple(_act(scene, action, found) for action, found in planned)
 
 
@@ -80,6 +81,11 @@ def _planned(scene: Scene, number: int, action: PromoteAction, expected: Preview
         return error
     _as_approved(action, found, expected)
     return Note(number=number, action=action, target=found.target, before=found.before, after=found.after, told=found.told)
+
+
+def _former(scene: Scene) -> str:
+    production = scene.notes.production(scene.run.app)
+    return production.former if production and production.run_id == scene.run.run_id else ""
 
 
 def _as_approved(action: PromoteAction, found: Seen, expected: Preview | None) -> None:
@@ -121,14 +127,30 @@ def _not_fenced(action: PromoteAction, target: str, error: RelightError) -> Acti
 
 
 # ---------------------------------------------------------------- and back
-def undo(scene: Scene, last_try: bool, without: Sequence[str] = ()) -> tuple[ActionResult, ...]:
+def undo(
+    scene: Scene, last_try: bool, without: Sequence[str] = (), to_the_primary: bool = False
+) -> tuple[ActionResult, ...]:
     """Takes back, in reverse, what the run did or was about to do, but for kinds ``without``; repeating it is harmless.
 
     What cannot be taken back is told, and stops nothing. Raises a RetryableError for what may go better, unless it is the
     ``last_try``; a fence is told at once.
     """
     notes = [note for note in scene.notes.notes(scene.run.run_id) if note.action.kind not in without]
+    notes = [_from_the_primary(scene, note) for note in notes] if to_the_primary else notes
     return tuple(_undone(scene, note, last_try) for note in reversed(notes))
+
+
+def _from_the_primary(scene: Scene, note: Note) -> Note:
+    """The note, its way back past earlier runs that died as production: to what was there before them."""
+    before, former, passed = note.before, note.former, set[str]()
+    while former and former not in passed:
+        passed.add(former)
+        same = (one for one in scene.notes.notes(former) if one.action.name == note.action.name)
+        earlier = next((one for one in same if one.target == note.target and not one.undone), None)
+        if earlier is None:
+            break
+        before, former = earlier.before, earlier.former
+    return replace(note, before=before)
 
 
 def _undone(scene: Scene, note: Note, last_try: bool) -> ActionResult:

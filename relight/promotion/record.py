@@ -10,7 +10,7 @@ from relight.model import canonical
 from relight.promoteconfig import PromoteAction
 from relight.promotion.kind import Scene, Seen, Swap, change
 
-SETTLE_SECONDS = 30.0
+SETTLE_SECONDS = 20.0
 
 
 def seen(scene: Scene, action: PromoteAction) -> Seen:

@@ -1,5 +1,6 @@
 """Promotion in the machine: what the approver is told, what is checked at the last moment, and all of it or nothing."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from relight.adapters.notes import Notes
 from relight.errors import AlreadyPromoted, Throttled
 from relight.model import Run, Tag, decode
 from relight.promotion import acting
+from relight.promotion.kind import Scene
 from tests.handlers.cast import Cast
 from tests.handlers.conftest import RUN_ID, backup, run
 from tests.handlers.machine import Fault, Machine
@@ -110,6 +112,10 @@ def test_a_drill_never_promotes(broken: Site) -> None:
 
 
 # ---------------------------------------------------------------- at the last moment
+def of(scene: Scene, run: Run) -> Scene:
+    return dataclasses.replace(scene, run=run)
+
+
 def other_production(site: Site, alive: bool) -> str:
     """Another run's runner is production for the app."""
     tags = [{"Key": Tag.NAME, "Value": "relight"}, {"Key": Tag.APP, "Value": "ledger"}, {"Key": Tag.RUN, "Value": "old"}]
@@ -147,6 +153,20 @@ def test_a_promotion_that_fails_leaves_nobody_as_production(broken: Site) -> Non
     play(broken)
     found = Notes("relight").production("ledger")
     assert found is not None and found.ended
+
+
+def test_after_a_production_that_died_failback_goes_back_to_the_primary(site: Site) -> None:
+    """The second run finds what the first one made of production, and leaves it so: that is no primary."""
+    first, second = decode(run(run_id="first"), Run), decode(run(run_id="second"), Run)
+    kinds = ("fence_cronjobs", "fence_role", "route53")
+    notes, scenes = site.scene.notes, [of(site.scene, one) for one in (first, second)]
+    assert notes.become_production(first, RUNNER)
+    acting.promote(scenes[0], site.actions(*kinds))
+    assert notes.become_production(second, replace(RUNNER, instance_id="i-2"), instead_of="first")
+    acting.promote(scenes[1], site.actions(*kinds))
+    undone = acting.undo(scenes[1], last_try=True, to_the_primary=True)
+    assert all(one.done for one in undone)
+    assert site.now == BEFORE
 
 
 # ---------------------------------------------------------------- before anybody decides
