@@ -12,12 +12,14 @@ STARTING = 60  # seconds that a claim counts although its run is not there yet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incidents:
-    """``machine``: the state machine's ARN; ``clock``: epoch seconds."""
+    """``machine``: the state machine's ARN; ``clock``: epoch seconds. ``died``: the run whose runner died as production: it
+    goes on, and is at nothing any more."""
 
     arrivals: Arrivals
     workflow: Workflow
     machine: str
     clock: Callable[[], float]
+    died: str = ""
 
     def claim(self, app: str, run_id: str) -> str | None:
         """The app's incident becomes ``run_id``'s, by compare-and-swap: None; or the run that has it and goes on.
@@ -28,7 +30,7 @@ class Incidents:
         other = self.arrivals.claim_incident(app, run_id, now)
         if other is None:
             return None
-        if not self.over(other.run_id, missing=now - other.claimed_at >= STARTING):
+        if other.run_id != self.died and not self.over(other.run_id, missing=now - other.claimed_at >= STARTING):
             return other.run_id
         lost = self.arrivals.claim_incident(app, run_id, now, instead_of=other.run_id)
         return lost.run_id if lost else None

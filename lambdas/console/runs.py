@@ -32,13 +32,14 @@ def start(desk: Desk, call: Call) -> dict[str, Any]:
     """Starts a run, or raises UnknownApp, RequestInvalid, ImageNotPinned, RunInProgress or NothingHeld and starts none."""
     request = replace(run_request(call.body), initiator=call.caller)
     app = parameters.app(request.app)
-    lease = counting(desk, desk.table.lease(app.name))
+    held = desk.table.lease(app.name)
+    lease = counting(desk, held)
     check(request, app, lease)
     if request.start_at == Phase.VALIDATE and lease is not None:
         request = as_restored(desk, request, lease)
     run_id = f"{app.name}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
     if request.mode == Mode.INCIDENT and request.start_at == Phase.LAUNCH:
-        claim(desk, app, run_id)
+        claim(desk, app, run_id, died=held.run_id if held and held.promoted and lease is None else "")
     arn = desk.workflow.start(run_id, request)
     # On record at once, so that whoever asked can follow the run before its first phase is at work.
     run = Run(**encode_request(request), run_id=run_id, started_at=now(), execution_arn=arn)
@@ -46,13 +47,14 @@ def start(desk: Desk, call: Call) -> dict[str, Any]:
     return {"run_id": run_id, "execution_arn": arn}
 
 
-def claim(desk: Desk, app: App, run_id: str) -> None:
+def claim(desk: Desk, app: App, run_id: str, died: str = "") -> None:
     """The incident becomes this run's, as an alarm would take it: of both at once, one. Raises RunInProgress."""
     incidents = Incidents(
         arrivals=Arrivals(desk.settings.table),
         workflow=desk.workflow,
         machine=desk.settings.state_machine,
         clock=time.time,
+        died=died,
     )
     if other := incidents.claim(app.name, run_id):
         raise RunInProgress(

@@ -10,7 +10,10 @@ from lambdas.plan.handler import handler as plan
 from lambdas.serve.handler import handler as serve
 from lambdas.tend.handler import handler as tend
 from relight.adapters import aws
+from relight.adapters.arrivals import Arrivals
+from relight.adapters.workflow import Execution
 from relight.errors import AccessDenied, LeaseHeld, Throttled
+from relight.incidents import Incidents
 from relight.model import Keys, Taken, Vitals
 from relight.records import replace
 from relight.times import from_epoch
@@ -223,3 +226,19 @@ def test_a_recovery_takes_the_place_of_production_that_died_and_of_no_other(serv
     assert lease and (lease.run_id, lease.promoted) == ("run-2", False)
     what, token, given = served.world.answered[-1]
     assert (what, token, given["error"]) == ("failure", TOKENS["serve"], "RunnerLost")
+
+
+def test_a_person_may_ask_for_that_recovery_while_the_dead_runs_execution_still_waits(served: Recovery) -> None:
+    arrivals = Arrivals("relight")
+    arrivals.claim_incident("ledger", RUN_ID, int(time.time()))
+    held = served.world.table.lease("ledger")
+    incidents = {"arrivals": arrivals, "workflow": Waits(), "machine": "arn:x:stateMachine:m", "clock": time.time}
+    assert held and Incidents(**incidents).claim("ledger", "run-2") == RUN_ID  # type: ignore[arg-type]
+    assert Incidents(**incidents, died=RUN_ID).claim("ledger", "run-2") is None  # type: ignore[arg-type]
+
+
+class Waits:
+    """Step Functions, whose execution still waits in Serve."""
+
+    def describe(self, arn: str) -> Execution:
+        return Execution(arn=arn, status="RUNNING")
