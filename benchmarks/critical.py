@@ -36,8 +36,9 @@ MANY, FEW, MOST_EVENTS = 5_000, 10, 150
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """Seconds. ``launch``: until the instance is asked for. ``start``: from its boot until the agent runs; ``order``: until
-    it has its order. ``fetch``: as we do it, the faster of alone and in the run; ``in_turn``: one connection, then the digest,
-    then the unpacking.
+    it has its order. ``fetch``: as we do it, the faster of alone and in the run.
+
+    ``in_turn``: one connection, then the digest, then the unpacking.
     """
 
     event: float
