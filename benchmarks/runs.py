@@ -52,6 +52,11 @@ class Ran:
         return next(event.at for event in self.events if event.kind.endswith("Exited") and event.state == state)
 
     @property
+    def booted(self) -> float:
+        """When its instance had booted: its script begins, in epoch seconds."""
+        return (self.logs / "user-data").stat().st_mtime
+
+    @property
     def transitions(self) -> int:
         return sum(event.kind.endswith("Entered") for event in self.events)
 

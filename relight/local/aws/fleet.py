@@ -28,7 +28,7 @@ class Fleet:
 
         The pipe stays open as the instance's lifeline: it ends when this process does.
         """
-        iid = orders["instance_id"]
+        iid, asked_at = orders["instance_id"], time.time()
         home = self._state / "instances" / iid
         home.mkdir(parents=True, exist_ok=True)
         marked = {**environment(), processes.MARK: self.mark(iid)}
@@ -38,7 +38,7 @@ class Fleet:
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env=marked, start_new_session=True,
             )  # fmt: skip
         assert process.stdin is not None
-        process.stdin.write(json.dumps({**orders, **self._facts, "home": str(home)}).encode() + b"\n")
+        process.stdin.write(json.dumps({**orders, **self._facts, "home": str(home), "asked_at": asked_at}).encode() + b"\n")
         process.stdin.flush()
         self._running[iid] = process
         return process
