@@ -12,7 +12,7 @@ from relight.model import PlanRef, Run, decode, encode
 from tests.handlers.cast import ANN, BOB, Cast, post, validated
 from tests.handlers.conftest import RUN_ID, World, backup, run
 from tests.handlers.machine import Fault, Machine
-from tests.handlers.test_plan_and_launch import planned
+from tests.handlers.steps import planned
 
 pytestmark = pytest.mark.slow
 

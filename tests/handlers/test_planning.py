@@ -15,7 +15,8 @@ from relight.backup.catalog import Selection, select
 from relight.errors import Conflict, DigestMismatch, PreflightFailed, RelightError
 from relight.records import replace
 from tests.handlers.conftest import World, backup, run
-from tests.handlers.test_plan_and_launch import call, held, planned
+from tests.handlers.steps import call, planned
+from tests.handlers.test_plan import held
 
 
 def test_a_backup_that_changes_between_choice_and_planning_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

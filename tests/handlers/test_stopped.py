@@ -6,7 +6,8 @@ from lambdas.restore.handler import handler as restore
 from relight.adapters.workflow import Execution, Workflow
 from relight.errors import LeaseHeld, LeaseLost, ServiceUnavailable
 from tests.handlers.conftest import World, backup, run
-from tests.handlers.test_plan_and_launch import call, held, planned
+from tests.handlers.steps import call, planned
+from tests.handlers.test_plan import held
 
 
 @pytest.mark.parametrize(("status", "taken"), [("ABORTED", True), ("FAILED", True), ("RUNNING", False), ("", False)])
