@@ -42,6 +42,8 @@ def keep_parameters(
         return f"arn:aws:ssm:{region}:{account}:parameter{json.loads(body)['Path'].rstrip('/')}"
     if service == "iam" and params.get("PolicySourceArn"):  # a simulation is about the role that it simulates
         return str(params["PolicySourceArn"][0])
+    if service == "route53" and "/change/" in path:  # GetChange is about the change
+        return f"arn:aws:route53:::change/{path.rpartition('/')[2]}"
     found = str(original(service, method, path, headers, body, params, *rest))
     found = _from_body(service, body, *rest) if found == "*" and service in BODIES else found
     return found.replace(":rule/default/", ":rule/") if service == "events" else found  # AWS leaves the default bus out
