@@ -35,7 +35,7 @@ UNUSED: dict[str, dict[str, str]] = {
     "xray:GetSamplingRules": {"*": TRACES},
     "xray:GetSamplingTargets": {"*": TRACES},
     **{f"logs:{action}": {"orchestrator": DELIVERY} for action in DELIVERIES.split()},
-    "s3:PutObject": {"approve": OWN_FAILURE, "restore": OWN_FAILURE, "serve": OWN_FAILURE, "validate": OWN_FAILURE},
+    "s3:PutObject": {"restore": OWN_FAILURE, "serve": OWN_FAILURE, "validate": OWN_FAILURE},
     "s3:GetObject": {"restore": OWN_FAILURE},
     "dynamodb:PutItem": {"teardown": KEPT},
     "ec2:CreateTags": {"teardown": KEPT, "tend": NEW},
