@@ -19,6 +19,7 @@ def test_no_function_may_do_everything_of_anything(templates: Templates, name: s
             assert set(re.findall(r"\w+:\w+", text(row["Action"]))) <= {
                 "xray:PutTraceSegments",
                 "xray:PutTelemetryRecords",
+                "cloudwatch:DescribeAlarms",
                 "ec2:DescribeInstances",
                 "ec2:DescribeInstanceTypeOfferings",
                 "ec2:DescribeLaunchTemplateVersions",

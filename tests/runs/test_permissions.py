@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.runs.pages import opened
 from tests.runs.stage import Stage
 
 Right = tuple[str, str]  # function (or "runner"), action
@@ -40,7 +41,10 @@ UNUSED: dict[str, dict[str, str]] = {
     "dynamodb:PutItem": {"teardown": KEPT},
     "ec2:CreateTags": {"teardown": KEPT, "tend": NEW},
     "dynamodb:UpdateItem": {"tend": NEW},
-    "sns:Publish": {"tend": "production is well here, and of that nobody is told"},
+    "sns:Publish": {
+        "tend": "production is well here, and of that nobody is told",
+        "console": "one vote decides here, and nobody decides alone: of more votes and of break-glass people are told",
+    },
     "states:SendTaskSuccess": {"approve": RETRIED},
     "states:SendTaskFailure": {"console": "no runner dies here while a person decides"},
     "s3:ListBucket": {"restore": OWN_FAILURE, "keeper": MISSING, "probe": MISSING, "console": MISSING},
@@ -71,6 +75,7 @@ def played(whole: Stage) -> Stage:
     with whole.signed_in() as console:
         console.runs("")
         console.readiness("sample")
+    assert opened(whole, "/console", "/console/runs", f"/console/runs/{incident}") == [200, 200, 200]
     orphan = whole.start(mode="drill")
     whole.in_phase(orphan, "Restore")
     (lost,) = whole.until(lambda: whole.runners(orphan), "there is a runner")
