@@ -137,6 +137,19 @@ def test_nothing_is_promoted_beside_another_run_that_is_production(broken: Site)
     assert seen(broken) == {kind: BEFORE[kind] for kind in CHANGED}
 
 
+def test_a_run_whose_lease_has_expired_promotes_nothing(broken: Site) -> None:
+    """Another one may have begun to act for the app."""
+
+    def expire(machine: Machine, phase: str, payload: dict[str, Any]) -> None:
+        broken.world.table.update_lease(decode(payload["run"], Run), expires_at=1)
+
+    machine = play(broken, Fault(name="expired", before=expire))
+    assert machine.known["failure"]["error"] == "LeaseLost"
+    assert machine.entered[-1] == "Failed"
+    assert broken.function.asked == []
+    assert seen(broken) == {kind: BEFORE[kind] for kind in CHANGED}
+
+
 def test_production_that_has_died_is_in_nobodys_way(broken: Site) -> None:
     other_production(broken, alive=False)
     assert play(broken).entered[-1] == "Succeeded"
