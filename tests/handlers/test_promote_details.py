@@ -36,7 +36,7 @@ def raising(error: Exception) -> Callable[..., Any]:
 
 # ---------------------------------------------------------------- the finer points of a kind
 def test_a_record_that_changed_at_the_very_moment_stays_as_it_is(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Route 53 refuses the batch; tests/engine has it in earnest."""
+    """Route 53 refuses the batch. Simulated: moto takes a DELETE that matches nothing."""
     refused = {"Error": {"Code": "InvalidChangeBatch", "Message": "the values provided do not match the current values"}}
     real = dns.call
 
