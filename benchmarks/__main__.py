@@ -12,6 +12,7 @@ from rich.table import Table
 
 from benchmarks import apply, big, console, critical, data, plans, starts
 from benchmarks.table import Row
+from relight.cli import exits, interrupts
 
 
 def measure(sizes: data.Sizes, full: bool) -> Iterator[Row]:
@@ -34,12 +35,6 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
-def end(number: int, frame: object) -> None:
-    """Ends by cleaning up: folders of many gigabytes. Once: the cleaning up is not to be stopped half way."""
-    signal.signal(number, signal.SIG_IGN)
-    sys.exit(128 + number)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
@@ -47,8 +42,8 @@ def main() -> int:
     for field in fields(data.Sizes):
         parser.add_argument(f"--{field.name}", type=int, help=f"default {field.default:,}")
     given = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
+    interrupts.heed_once()
+    signal.signal(signal.SIGHUP, interrupts.once)
     asked = {field.name: size for field in fields(data.Sizes) if (size := getattr(given, field.name)) is not None}
     rows = list(measure(replace(data.FULL if given.full else data.Sizes(), **asked), given.full))
     if given.output == "json":
@@ -59,4 +54,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # once its folders of many gigabytes are gone
+        sys.exit(exits.INTERRUPTED)

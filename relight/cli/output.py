@@ -17,7 +17,7 @@ from relight.settings import called_as
 PIPED = 160  # columns
 COMMAND = re.compile(
     r"(?<!run )\brelight (?=(?:(demo|engine)|doctor|backups?|plan|apply|restore|validate|destroy|drill|recover"
-    r"|runs|status|approve|reject|failback|evidence|check|arm|disarm|triggers|console)\b)"
+    r"|runs|status|approve|reject|request|failback|evidence|check|arm|disarm|triggers|console)\b)"
 )
 TONES = {
     "Succeeded": "green",

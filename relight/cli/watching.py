@@ -16,9 +16,10 @@ def armed(session: Session) -> Iterator[Finding]:
     """Which apps are armed, by whom, and whether a drill has passed on what is armed."""
     try:
         session.connect()
+        apps = session.config.apps
     except RelightError:
         return  # said by the checks before
-    for app in session.config.apps:
+    for app in apps:
         try:
             yield standing(session, app.name)
         except RelightError as error:

@@ -98,7 +98,7 @@ def test_an_expired_request_is_asked_again_on_the_held_runner_and_promoted(stage
     stage.serving(second)
     assert stage.runners(second) == [runner]
     secrets = stage.secrets()
-    stage.decide(second, "failback")
+    stage.decide(second, "failback", confirm=True)
     assert stage.ended(second)["end"] == "Succeeded"
     assert "Restore" not in stage.entered(second)
     holds(stage, second)

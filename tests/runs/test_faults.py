@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relight.errors import RunInProgress
+from relight.errors import RunInProgress, RunnerGone
 from relight.model import Phase
 from tests.runs.invariants import holds
 from tests.runs.stage import Stage
@@ -110,8 +110,9 @@ def test_an_instance_that_dies_while_people_decide_cannot_be_promoted(stage: Sta
     stage.asked(run_id)
     stage.aws("ec2").terminate_instances(InstanceIds=stage.runners(run_id))
     stage.until(lambda: stage.runners(run_id) == [], "the runner is gone")
-    stage.approve(run_id)
-    failed_by_name(stage, run_id, Phase.PROMOTE)
+    with pytest.raises(RunnerGone, match="nothing was approved, and the run ends as failed; start another run"):
+        stage.approve(run_id)
+    failed_by_name(stage, run_id, Phase.APPROVE)
     assert stage.site() == "primary"
 
 
