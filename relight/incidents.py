@@ -1,11 +1,12 @@
 """Whose an app's incident is: an alarm and a person take it the same way, and only who has it starts a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from relight.adapters.arrivals import Arrivals
 from relight.adapters.workflow import Workflow
-from relight.errors import AwsRefused
+from relight.errors import AwsRefused, RelightError
 
 STARTING = 60  # seconds that a claim counts although its run is not there yet
 
@@ -34,6 +35,15 @@ class Incidents:
             return other.run_id
         lost = self.arrivals.claim_incident(app, run_id, now, instead_of=other.run_id)
         return lost.run_id if lost else None
+
+    @contextmanager
+    def starting(self, app: str, run_id: str) -> Iterator[None]:
+        """A run that could not be started holds up no other; one that was started all the same is there to be seen."""
+        try:
+            yield
+        except RelightError:
+            self.arrivals.free_incident(app, run_id)
+            raise
 
     def over(self, run_id: str, missing: bool = True) -> bool:
         """``missing``: the answer for an execution that is not there (yet)."""

@@ -83,7 +83,8 @@ class Gate:
             return f"already being handled by run {lease.run_id}", lease.run_id
         if other := self._incidents.claim(arrival.app, run_id):
             return f"already being handled by run {other}", other
-        return self._start(arrival, INCIDENT)
+        with self._incidents.starting(arrival.app, run_id):
+            return self._start(arrival, INCIDENT)
 
     # ------------------------------------------------------------ drills
     def drill(self, arrival: Arrival) -> "Answer":

@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,17 +39,22 @@ def start(desk: Desk, call: Call) -> dict[str, Any]:
     if request.start_at == Phase.VALIDATE and lease is not None:
         request = as_restored(desk, request, lease)
     run_id = f"{app.name}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
+    claimed: AbstractContextManager[None] = nullcontext()
     if request.mode == Mode.INCIDENT and request.start_at == Phase.LAUNCH:
-        claim(desk, app, run_id, died=held.run_id if held and held.promoted and lease is None else "")
-    arn = desk.workflow.start(run_id, request)
+        claimed = claim(desk, app, run_id, died=held.run_id if held and held.promoted and lease is None else "")
+    with claimed:
+        arn = desk.workflow.start(run_id, request)
     # On record at once, so that whoever asked can follow the run before its first phase is at work.
     run = Run(**encode_request(request), run_id=run_id, started_at=now(), execution_arn=arn)
     desk.table.note_run(run, requested_by=call.caller)
     return {"run_id": run_id, "execution_arn": arn}
 
 
-def claim(desk: Desk, app: App, run_id: str, died: str = "") -> None:
-    """The incident becomes this run's, as an alarm would take it: of both at once, one. Raises RunInProgress."""
+def claim(desk: Desk, app: App, run_id: str, died: str = "") -> AbstractContextManager[None]:
+    """The incident becomes this run's, as an alarm would take it: of both at once, one. Raises RunInProgress.
+
+    The run is to be started within what is returned.
+    """
     incidents = Incidents(
         arrivals=Arrivals(desk.settings.table),
         workflow=desk.workflow,
@@ -60,6 +66,7 @@ def claim(desk: Desk, app: App, run_id: str, died: str = "") -> None:
         raise RunInProgress(
             f"app {app.name}", f"run {other} is at its incident already", f"follow it: relight status {other}"
         )
+    return incidents.starting(app.name, run_id)
 
 
 def counting(desk: Desk, lease: Lease | None) -> Lease | None:

@@ -1,6 +1,7 @@
 """What arrived from outside, in the table: the incident being handled, what each trigger last did, AWS Health's events."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from relight.adapters.calls import Refused
@@ -61,6 +62,11 @@ class Arrivals(Items):
             item = self._get(f"app#{app}", "incident")
             return decode(item, Claim) if item else None
         return None
+
+    def free_incident(self, app: str, run_id: str) -> None:
+        """``run_id``'s claim counts only as far as its execution is there."""
+        with suppress(Refused):  # another run has it by now
+            self._update(f"app#{app}", "incident", {"claimed_at": 0}, "run_id = :mine", {":mine": run_id})
 
     def note_fired(self, app: str, fired: Fired) -> None:
         self._put(f"app#{app}", f"fired#{fired.trigger}", encode(fired), int(time.time()) + KEEP_FIRED)

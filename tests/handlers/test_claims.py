@@ -7,6 +7,7 @@ import pytest
 
 from relight.adapters.arrivals import Arrivals
 from relight.adapters.workflow import Workflow
+from relight.errors import ServiceUnavailable
 from tests.handlers.conftest import World
 from tests.handlers.door import NAMED, NOW, Door, alarm
 from tests.handlers.test_console import ask
@@ -59,6 +60,14 @@ def test_both_at_the_very_same_moment_are_one(door: Door, monkeypatch: pytest.Mo
 def test_once_the_other_is_over_or_never_came_a_person_may_ask_again(door: Door) -> None:
     door.comes(alarm(NOW - timedelta(minutes=30)))
     door.machine.over.update(door.machine.runs)
+    assert incident()[0] == 200
+
+
+def test_a_run_that_could_not_be_started_holds_up_no_other(door: Door) -> None:
+    door.machine.busy = 2
+    with pytest.raises(ServiceUnavailable):
+        door.comes(alarm())
+    assert incident()[1]["error"] == "ServiceUnavailable"
     assert incident()[0] == 200
 
 

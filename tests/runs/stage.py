@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -207,8 +207,14 @@ class Stage(Faults):
         """All that a run leaves for people to read: evidence, every log, the console's answers."""
         with self.signed_in():
             evidence = [S3().get(found.uri) for found in S3().list(f"{self.evidence(run_id)}/")]
-        logs = [path.read_bytes() for path in self.engine.state.rglob("*.log")] + [self.engine.calls.read_bytes()]
+        logs = [*self._logs(), self.engine.calls.read_bytes()]
         return b"\n".join([*evidence, *logs, json.dumps(self.see(run_id)).encode()]).decode(errors="replace")
+
+    def _logs(self) -> Iterator[bytes]:
+        for folder, _, names in os.walk(self.engine.state):  # a runner's folder may go while it is read
+            for log in (Path(folder, name) for name in names if name.endswith(".log")):
+                with suppress(FileNotFoundError):
+                    yield log.read_bytes()
 
     # ------------------------------------------------------------ breaking things
     def processes(self, instance_id: str, word: str) -> list[int]:

@@ -117,7 +117,7 @@ def test_a_drill_falls_back_from_a_damaged_newest_backup_to_the_last_proven_one(
     """Not to the next newest, which nobody has proven."""
     proven = stage.start(mode="drill")
     assert stage.ended(proven)["end"] == "Succeeded"
-    backup_id = stage.backup_uri.rpartition("/")[2]
+    backup_id = stage.see(proven)["facts"]["plan"]["backup_id"]
     later = [timestamp(datetime.now(UTC) + timedelta(seconds=n)) for n in (0, 1)]
     with (
         stage.copied_backup("unproven", created_at=later[0]) as unproven,
