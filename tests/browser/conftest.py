@@ -17,6 +17,7 @@ CHROMIUM = shutil.which("chromium")
 NOT_RUN = "NOT RUN: chromium is not installed, so no page was looked at in a browser (apt-get install chromium)"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
