@@ -19,6 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stage(whole: Stage) -> Iterator[Stage]:
     yield whole
     whole.clear()
+    whole.forget_backups()
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,17 @@ class Faults:
             for found in list(S3().list(f"{uri}/")):
                 S3().delete(found.uri)
 
+    def forget_backups(self) -> None:
+        """Those that production took: the next story recovers from the stage's own."""
+        with self.signed_in():
+            others = [
+                one for one in S3().list(f"{self.app.storage}/backups/") if not one.uri.startswith(f"{self.backup_uri}/")
+            ]
+            for found in others:
+                S3().delete(found.uri)
+        if others:
+            self.call("catalog", {"app": self.app.name})
+
     def expire(self, runner: str) -> None:
         tag = {"Key": "relight:expires-at", "Value": str(int(time.time()) - 3600)}
         self.aws("ec2").create_tags(Resources=[runner], Tags=[tag])

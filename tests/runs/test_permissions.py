@@ -50,6 +50,8 @@ UNUSED: dict[str, dict[str, str]] = {
     "s3:ListBucket": {"restore": OWN_FAILURE, "keeper": MISSING, "probe": MISSING, "console": MISSING},
     "dynamodb:GetItem": {"detect": RECORDS, "failback": RECORDS, "report": RECORDS, "serve": RECORDS},
     "ssm:GetParameters": {"launch": AMI},
+    "events:DescribeRule": {"catalog": "a drill has passed here: nobody asks whether the app is armed"},
+    "kms:GetPublicKey": {"report": "a warm function has read it in an earlier run"},
     "sqs:SendMessage": dict.fromkeys(("check", "probe", "reap", "triggers", "arrive", "catalog", "tend"), QUEUE),
     "dynamodb:DeleteItem": {"catalog": "a mark is taken away where no good backup is left"},
     "events:ListTagsForResource": {"check": "nothing is armed here: tests/runs/test_notices.py"},

@@ -32,10 +32,11 @@ def vitals(stage: Stage, run_id: str) -> dict[str, Any]:
     return dict((stage.see(run_id).get("serving") or {}).get("vitals") or {})
 
 
-def keys(stage: Stage) -> Any:
-    """S3 as whoever holds the keys that the runner was given."""
+def keys(stage: Stage, run_id: str) -> Any:
+    """S3 as whoever holds the keys that the run's runner was given."""
+    (runner,) = stage.runners(run_id)
     rows = stage.aws("dynamodb").scan(TableName=stage.deployment.table, ConsistentRead=True)["Items"]
-    (body,) = [json.loads(row["body"]["S"]) for row in rows if row["sk"]["S"] == "keys"]
+    (body,) = [json.loads(row["body"]["S"]) for row in rows if row["sk"]["S"] == "keys" and runner in row["pk"]["S"]]
     region, endpoint = (stage.engine.environment()[name] for name in ("AWS_REGION", "AWS_ENDPOINT_URL"))
     session = boto3.Session(body["access_key_id"], body["secret_access_key"], body["session_token"], region)
     return session.client("s3", endpoint_url=endpoint)
@@ -54,14 +55,6 @@ def configured(stage: Stage, **changes: Any) -> Iterator[None]:
         ssm.put_parameter(Name=name, Value=before, Type="String", Overwrite=True)
 
 
-def forget_backups(stage: Stage) -> None:
-    """Those that production took: the next test recovers from the stage's own."""
-    with stage.signed_in():
-        for found in list(S3().list(f"{stage.app.storage}/backups/")):
-            if not found.uri.startswith(f"{stage.backup_uri}/"):
-                S3().delete(found.uri)
-
-
 @pytest.mark.timeout(600)  # a minute until its backup is due, and a recovery before and after
 def test_production_is_backed_up_on_schedule_with_keys_for_that_alone_and_goes_back_with_a_last_backup(stage: Stage) -> None:
     with configured(stage, serving={"cron": "* * * * *", "zone": "UTC"}):
@@ -73,7 +66,7 @@ def test_production_is_backed_up_on_schedule_with_keys_for_that_alone_and_goes_b
         metadata = json.loads(S3().get(f"{taken['uri']}/metadata.json"))
     assert metadata["source"]["site"] == f"relight/{run_id}"
 
-    theirs = keys(stage)
+    theirs = keys(stage, run_id)
     theirs.put_object(Bucket=bucket, Key=f"{prefix}/nothing", Body=b"")
     for refused in (
         lambda: theirs.put_object(Bucket=bucket, Key=split(stage.pointer)[1], Body=b"mine"),
@@ -96,7 +89,6 @@ def test_production_is_backed_up_on_schedule_with_keys_for_that_alone_and_goes_b
     # What was frozen for that backup runs again where it is restored.
     again = stage.start(mode="drill", backup=facts["frozen"]["taken"]["uri"])
     assert stage.ended(again)["end"] == "Succeeded"
-    forget_backups(stage)
 
 
 def test_a_drills_runner_is_given_no_keys_and_may_write_no_backup(stage: Stage) -> None:
@@ -122,7 +114,6 @@ def test_a_failback_that_stops_between_two_steps_is_taken_up_there(stage: Stage)
     assert stage.ended(run_id)["end"] == "Succeeded"
     assert stage.see(run_id)["facts"]["frozen"]["taken"] == taken, "what was done is not done again"
     holds(stage, run_id)
-    forget_backups(stage)
 
 
 def test_production_that_dies_is_told_with_what_to_do_and_a_recovery_takes_its_place(stage: Stage) -> None:
@@ -139,7 +130,6 @@ def test_production_that_dies_is_told_with_what_to_do_and_a_recovery_takes_its_p
     stage.decide(next_run, "failback", confirm=True)
     assert stage.ended(next_run)["end"] == "Succeeded"
     assert stage.site() == "primary", "past the site that died"
-    forget_backups(stage)
 
 
 def test_where_the_pointer_was_moved_failback_is_refused_and_production_runs_on(stage: Stage) -> None:
@@ -154,4 +144,3 @@ def test_where_the_pointer_was_moved_failback_is_refused_and_production_runs_on(
         S3().put(stage.pointer, ours)
     stage.decide(run_id, "failback", confirm=True)
     assert stage.ended(run_id)["end"] == "Succeeded"
-    forget_backups(stage)
