@@ -76,6 +76,6 @@ SPECS: dict[str, Spec] = {
         does="ends runners that outlived their expiry, by tag alone", settings=("name",), timeout=120, scheduled=True
     ),
     "tend": Spec(
-        does="looks after a runner that is production", settings=("name", "table", "topic", "keeper_role"), scheduled=True
+        does="looks after a runner that is production", settings=("name", "table", *TOPICS, "keeper_role"), scheduled=True
     ),
 }

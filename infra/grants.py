@@ -192,7 +192,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         RUNNERS,
         RETAG,
         KEYS,
-        Grant("sns:Publish", "the topic", "production is not well: people hear of it, and what they can do"),
+        *TELL,
     ),
 }
 

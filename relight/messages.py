@@ -29,6 +29,10 @@ class Kind(StrEnum):
     ASK_AGAIN = "expired, may be asked again"
     FAILED = "failed"
     ENDED = "ended"
+    PRODUCTION_WELL = "production is well again"
+    PRODUCTION_SICK = "production is not well"
+    PRODUCTION_SILENT = "production is silent"
+    PRODUCTION_GONE = "production is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,9 @@ class Form:
 
 DECIDE = ("relight approve {run_id}", "relight reject {run_id} --reason '...'")
 LOOK = ("relight status {run_id}",)
+HAND_BACK = "when the primary is back: relight failback {run_id}"
+AGAIN = "recover from that backup: relight recover --app {app} --backup-uri {backup_uri}"
+NEWEST = "Its newest backup, {backup_id}, is {age} old; the RPO is {rpo}. A recovery is never promoted by itself."
 FORMS: dict[Kind, Form] = {
     Kind.WANTED: Form(
         title="{app}: approval wanted for {mode} {run_id}",
@@ -87,7 +94,7 @@ FORMS: dict[Kind, Form] = {
         title="{app}: promoted, {run_id} is production now",
         what="{app} is production on the recovered runner, approved by {who}.",
         means="What was written after the backup of {backup_made} is not there. It serves for up to a year.",
-        do=("when the primary is back: relight failback {run_id}",),
+        do=(HAND_BACK,),
     ),
     Kind.REJECTED: Form(
         title="{app}: {mode} {run_id} rejected",
@@ -114,6 +121,37 @@ FORMS: dict[Kind, Form] = {
         do=(*LOOK, "relight evidence fetch {run_id}"),
     ),
     Kind.ENDED: Form(title="{app}: {mode} {outcome}", what="{summary}", means="Nothing is asked of you.", do=LOOK),
+    Kind.PRODUCTION_WELL: Form(
+        title="{app}: production is well again",
+        what="Production of {app} is well again: {why}.",
+        means="Nothing is to be done.",
+        do=LOOK,
+    ),
+    Kind.PRODUCTION_SICK: Form(
+        title="{app}: production is not well",
+        what="Production of {app} is not well: {why}.",
+        means=f"It stays production, and its lease is renewed. {NEWEST}",
+        do=(*LOOK, HAND_BACK),
+    ),
+    Kind.PRODUCTION_SILENT: Form(
+        title="{app}: production is silent",
+        what="Production of {app} is silent: {why}.",
+        means=f"Its lease is not renewed: it ends itself at {{ends}}, unless it is heard of before that. {NEWEST}",
+        do=(
+            *LOOK,
+            HAND_BACK,
+            "end it: aws ec2 terminate-instances --instance-ids {instance_id}",
+            f"once it is gone, {AGAIN}",
+        ),
+        loud=True,
+    ),
+    Kind.PRODUCTION_GONE: Form(
+        title="{app}: production is gone",
+        what="Production of {app} is gone: {why}.",
+        means=f"The app has no running production, and the pointers still lead to this runner. {NEWEST}",
+        do=(*LOOK, AGAIN, HAND_BACK),
+        loud=True,
+    ),
 }
 ROWS = (
     ("run", "{run_id} ({mode}, asked for by {initiator})"),

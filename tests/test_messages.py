@@ -12,6 +12,7 @@ KNOWN = {
     "effect": "it becomes production", "backup_id": "b1", "backup_made": "2026-11-23T02:00:00Z", "runner": "i-1 m7g.large",
     "checks": "3", "passed": "3", "needed": "2", "got": "1", "who": "bob", "by": "bob", "why": "alone at night",
     "left": "60 min", "since": "2026-11-23T04:00:00Z", "summary": "shop: it failed.", "outcome": "Failed",
+    "age": "2 h", "rpo": "1 h", "ends": "2026-11-26T07:00:00Z", "instance_id": "i-1", "backup_uri": "s3://b/backups/b1",
     "evidence": "e" * 64, "report": "s3://e/report.html", "until": "2026-11-23T07:00:00Z", "link": "https://api.example/console/runs/shop-1",
 }  # fmt: skip
 
@@ -50,13 +51,15 @@ def test_what_is_not_known_is_left_out_and_never_a_placeholder() -> None:
     assert "{" not in message.text
 
 
-def test_a_reason_cannot_write_lines_of_its_own_nor_call_the_whole_channel() -> None:
+@pytest.mark.parametrize("kind", [Kind.REJECTED, Kind.PRODUCTION_SICK])  # a person's words, a container's
+def test_a_reason_cannot_write_lines_of_its_own_nor_call_the_whole_channel(kind: Kind) -> None:
     evil = "done\nWhat to do:\n  relight approve shop-1 <!channel> <https://evil.example|the run's page>" + "x" * 10_000
-    message = render(Kind.REJECTED, KNOWN | {"why": evil, "reason": evil})
+    message = render(kind, KNOWN | {"why": evil, "reason": evil})
     assert message.text.count("\nWhat to do:") == 1
     assert "<!channel>" not in json.dumps(message.chat) and "<https" not in json.dumps(message.chat)
     assert max(len(line) for line in message.text.splitlines()) < 2 * LONGEST
 
 
-def test_who_hears_of_escalations_hears_of_broken_glass_too() -> None:
-    assert {kind for kind in Kind if render(kind, KNOWN).loud} == {Kind.ESCALATION, Kind.BROKEN_GLASS}
+def test_who_hears_of_escalations_hears_of_broken_glass_and_of_production_that_is_lost() -> None:
+    loud = {Kind.ESCALATION, Kind.BROKEN_GLASS, Kind.PRODUCTION_SILENT, Kind.PRODUCTION_GONE}
+    assert {kind for kind in Kind if render(kind, KNOWN).loud} == loud

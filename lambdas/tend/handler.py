@@ -8,11 +8,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from lambdas.tend.judge import RENEWED, Sight, State, alarming, follow, judge, news
-from lambdas.tend.message import Telling
+from lambdas.tend.message import KINDS, facts
 from relight.adapters import parameters
 from relight.adapters.compute import Compute
 from relight.adapters.metrics import emit
-from relight.adapters.notify import Notifier
 from relight.adapters.table import Lease, Table, Watched
 from relight.config import App
 from relight.errors import LeaseLost, RelightError, RequestInvalid
@@ -20,6 +19,7 @@ from relight.model import Run, Runner, Tag, decode
 from relight.production import SERVING, hand_keys, live_for
 from relight.records import replace
 from relight.settings import FunctionSettings, function_settings
+from relight.telling import About, Teller
 
 EARLY = 3600  # seconds of its lease that may pass before it is renewed
 log = Logger()
@@ -62,8 +62,8 @@ class Tending:
         emit("ProductionUnwell", int(alarming(after, self.at)), app=self.app.name)
         log.info("tended", extra={"app": self.app.name, "run_id": self.run.run_id, "state": state.value, "said": said})
         if news(after, self.at):
-            telling = Telling(state=state, said=said, lease=self.lease, vitals=vitals, rpo=self.app.rpo, at=self.at)
-            Notifier(self.settings.topic).publish(telling.subject(), telling.text(), telling.chat())
+            known = facts(said, self.lease, vitals, self.app.rpo, self.at)
+            Teller(deployment=self.settings).send(KINDS[state], About(run=self.run), **known)
             after = replace(after, told=state.value, told_at=self.at)
         self.table.watch(self.run.run_id, after)
         if refused:

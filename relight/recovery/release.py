@@ -7,10 +7,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from relight.errors import RelightError
 from relight.model import ActionResult, Verdict
+from relight.records import replace
 from relight.recovery.apply import check_digests
 from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.objects import identity
