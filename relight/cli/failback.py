@@ -23,6 +23,7 @@ def failback(
     hand_back: Annotated[bool, typer.Option("--hand-back", help="Do it; without it nothing is changed.")] = False,
     freeze: Annotated[bool, typer.Option("--freeze", help="Only freeze and take the last backup, then stop.")] = False,
     kubeconfig: Annotated[Path | None, typer.Option("--primary", help="The primary's kubeconfig; it is only read.")] = None,
+    restored: Annotated[str | None, typer.Option("--restored", help="The backup you restored onto the primary.")] = None,
     cycle: Annotated[int, typer.Option(min=0, max=600, help="Seconds to wait for the primary to publish again.")] = 300,
     wait: WaitOption = True,
     timeout: TimeoutOption = 3600,
@@ -45,8 +46,8 @@ def failback(
     if seen and seen.wrong and hand_back:
         raise PrimaryNotReady(f"--primary {kubeconfig}", f"is not ready: {'; '.join(seen.wrong)}", "repair it first")
     does = hand_back or freeze
-    body = {"confirm": does, "hold": freeze, "cycle": cycle, "primary": seen.said if seen else ""}
-    answer = session.console.decide(run_id, "failback", body)
+    said = {"primary": seen.said if seen else "", "restored": restored or ""}
+    answer = session.console.decide(run_id, "failback", {"confirm": does, "hold": freeze, "cycle": cycle, **said})
     if does and wait and hand_back:
         session.output.says(f"{toned('done')}: failback of run {run_id} is recorded; the run goes on by itself")
         return show_to_the_end(session, run_id, timeout)

@@ -53,11 +53,11 @@ def test_status_tells_how_production_is_and_how_old_its_backup(changes: dict[str
 
 def test_failback_shows_first_and_says_what_would_do_it(terminal: Terminal, api: Stub) -> None:
     api.on("POST /runs/r-1/failback", ANSWER)
-    said = terminal("failback", "r-1")
+    said = terminal("failback", "r-1", "--restored", "b-9")
     assert said.status == 0
     assert "freeze" in said.out and "run p-7, sha256 ab" in said.out
     assert "nothing was changed; next: relight failback r-1 --hand-back" in said.out
-    assert bodies(api) == [{"confirm": False, "hold": False, "cycle": 300, "primary": ""}]
+    assert bodies(api) == [{"confirm": False, "hold": False, "cycle": 300, "primary": "", "restored": "b-9"}]
 
 
 def test_a_divergence_is_shown_in_red_and_ends_badly(terminal: Terminal, api: Stub) -> None:
