@@ -22,13 +22,15 @@ from relight.backup.frames import Frame
 from relight.backup.worker import FAILED, REFUSED
 from relight.errors import RestoreFailed
 
-# Nothing is collected: neither imports nor frames leave cycles behind.
+# Nothing is collected: neither imports nor frames leave cycles behind. Nor is anything tidied up at the end: whoever
+# waits for the last of them would wait for that.
 BOOT = """
-import gc, json, sys
+import gc, json, os, sys
 gc.disable()
 sys.path[:] = json.loads(sys.argv[1])
 from relight.backup.worker import main
 main(json.loads(sys.argv[2]))
+os._exit(0)
 """
 KEEP = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**28)}  # a frame's memory, for the next frame
 SECONDS_TO_END = 10

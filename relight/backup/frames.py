@@ -49,10 +49,15 @@ class FrameTable:
     def raw_length(self) -> int:
         return sum(frame.raw_length for frame in self.frames)
 
-    def at_once(self, most: int) -> int:
-        """How many frames to have under way, up to ``most``: as many as memory has room for, were all like the longest."""
-        longest = max((frame.raw_length + frame.length for frame in self.frames), default=1)
-        return max(min(2, most), min(most, IN_MEMORY // max(longest, 1)))
+    def at_once(self, most: int, decompressed: int | None = None) -> int:
+        """How many frames to have under way, up to ``most``: as many as memory has room for, were all like the longest.
+
+        ``decompressed``: how many of them are raw at the same time; None: all.
+        """
+        stored = max((frame.length for frame in self.frames), default=1)
+        raw = max((frame.raw_length for frame in self.frames), default=1)
+        each, kept = (stored + raw, 0) if decompressed is None else (stored, raw * decompressed)
+        return max(min(2, most), min(most, (IN_MEMORY - kept) // max(each, 1)))
 
     def at(self, raw: int) -> tuple[int, int]:
         """The number of the frame that holds the byte at ``raw`` of the raw archive, and where that frame begins in it."""

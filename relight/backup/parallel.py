@@ -9,8 +9,11 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ordered(work: Callable[[Given], Made], items: Iterable[Given], threads: int) -> Generator[Made, None, None]:
-    """``work`` of each item, in the items' order; at most ``threads`` results are under way or waiting.
+def ordered(
+    work: Callable[[Given], Made], items: Iterable[Given], threads: int, waiting: int = 0
+) -> Generator[Made, None, None]:
+    """``work`` of each item, in the items' order; at most ``threads`` results are under way or waiting for their turn, and
+    ``waiting`` more where a result is small: then one item that takes long holds up no thread.
 
     When the consumer stops or an item fails, what has not begun is dropped. Close the generator when you stop early.
     """
@@ -19,7 +22,7 @@ def ordered(work: Callable[[Given], Made], items: Iterable[Given], threads: int)
         ahead: deque[Future[Made]] = deque()
         for item in items:
             ahead.append(pool.submit(work, item))
-            if len(ahead) >= threads:
+            if len(ahead) >= threads + waiting:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

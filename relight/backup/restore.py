@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 AHEAD = 14  # frames that are being fetched, waiting, or being unpacked
+WAITING = 64  # what more of them held, until it is their turn to be told
 MOST_WORKERS = 8
 SHARES_MEMORY = hasattr(os, "memfd_create")  # Linux does; elsewhere archives are read in order
 
@@ -98,9 +99,10 @@ class SideBySide:
         return self._tally
 
     def _results(self) -> Iterator[tuple[Frame, dict[str, Any]]]:
-        frames, ahead, stored = self._table.frames, self._table.at_once(AHEAD), self._backup.found(metadata.STATE)
+        frames, stored = self._table.frames, self._backup.found(metadata.STATE)
         site = Site(root=self._staging.tree, cuts=self._staging.cuts, where=self._where, most=self._most)
         workers = min(len(frames), len(os.sched_getaffinity(0)), MOST_WORKERS)
+        ahead = self._table.at_once(AHEAD, workers)
 
         def one(given: tuple[int, tuple[Frame, int]]) -> tuple[Frame, dict[str, Any]]:
             number, (frame, start) = given
@@ -110,7 +112,7 @@ class SideBySide:
 
         with (
             Crew(site, workers, ahead, max(frame.length for frame in frames)) as crew,
-            closing(ordered(one, enumerate(_starts(frames)), ahead)) as results,
+            closing(ordered(one, enumerate(_starts(frames)), ahead, WAITING)) as results,
         ):
             yield from results
 
