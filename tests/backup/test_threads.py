@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relight.adapters.s3 import S3
+from relight.backup.frames import IN_MEMORY, Frame, FrameTable
 from relight.backup.parallel import ordered
 from relight.backup.reader import open_backup
 from relight.backup.upload import Sender
@@ -75,6 +76,29 @@ def test_work_is_given_in_order_and_no_further_ahead_than_asked() -> None:
     assert [next(results) for _ in range(10)] == list(range(10))
     assert max(begun) < 10 + 4
     results.close()
+
+
+def test_one_that_takes_long_holds_up_no_thread_where_results_may_wait() -> None:
+    tenth = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert tenth.wait(10)
+        if number == 10:
+            tenth.set()
+        return number
+
+    assert list(ordered(work, range(20), threads=2, waiting=20)) == list(range(20))
+
+
+@pytest.mark.parametrize(("stored", "raw", "most"), [(8, 8, 14), (2, 8, 14), (64, 64, 14), (8, 8, 100)])
+def test_the_frames_under_way_fit_into_memory(stored: int, raw: int, most: int) -> None:
+    mebibyte = 2**20
+    table = FrameTable(frames=(Frame(0, stored * mebibyte, raw * mebibyte, ""),))
+    alone, side_by_side = table.at_once(most), table.at_once(most, decompressed=2)
+    assert alone == 2 or alone * (stored + raw) * mebibyte <= IN_MEMORY
+    assert side_by_side == 2 or (side_by_side * stored + 2 * raw) * mebibyte <= IN_MEMORY
+    assert alone <= side_by_side <= most
 
 
 def test_a_failure_comes_where_its_item_was() -> None:
