@@ -9,6 +9,7 @@ from functools import lru_cache
 from zlib import adler32
 
 from relight.backup.tarball import BLOCK, MAX_TIME
+from relight.backup.tarhead import TIME_FOLLOWS
 
 # name, mode with uid and gid, size, mtime, checksum, type
 HEADER = rb"(.{100})(.{24})([0-7]{11})\0([0-7]{11})\0([0-7]{6})\0 (.)"
@@ -25,7 +26,7 @@ Plain = tuple[str, int, int, int, int, int, int]  # name, mode, uid, gid, mtime 
 def plain_file(raw: bytes, at: int) -> Plain | None:
     """The plain file whose headers begin at ``at`` and whose content is all there; None for anything else."""
     timed = raw[at + 156 : at + 157] == b"x"
-    if timed and not _announces_time(raw[at : at + BLOCK]):
+    if timed and not raw.startswith(TIME_FOLLOWS, at) and not _announces_time(raw[at : at + BLOCK]):
         return None
     found = TIMED.match(raw, at + BLOCK * timed)
     if not found:

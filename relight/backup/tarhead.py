@@ -74,3 +74,6 @@ def _is_utf8(value: bytes) -> bool:
         return value.decode() is not None
     except UnicodeDecodeError:
         return False
+
+
+TIME_FOLLOWS = _extension({"mtime": b"1000000000.000000000"})[:BLOCK]  # the block that announces a time, and nothing else
