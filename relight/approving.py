@@ -4,29 +4,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from relight.adapters.approvals import Approval
+from relight.config import App
 from relight.errors import AlreadyDecided, ApprovalExpired, EvidenceDrifted, NotAnApprover, SelfApproval
 from relight.model import Decided, Decision, Vote
-from relight.people import named, person, same_person
+from relight.people import People, named
 from relight.records import replace
 
 Votes = tuple[Vote, ...]
 
 
+def people_of(app: App) -> People:
+    return People(session_roles=app.session_roles, rows=app.people)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """An app's. ``needed``: people; ``approvers``: who they may be, anybody where it is empty; see ``relight.people``."""
+    """An app's. ``needed``: so many of ``people``; ``approvers``: who they may be, anybody where it is empty."""
 
     run_id: str
     initiator: str
     needed: int
     approvers: tuple[str, ...]
-    session_roles: tuple[str, ...]
+    people: People
 
-    def same(self, one: str, other: str) -> bool:
-        return same_person(one, other, self.session_roles)
-
-    def people(self, votes: Votes) -> int:
-        return len({person(vote.approver, self.session_roles) for vote in votes})
+    def count(self, votes: Votes) -> int:
+        return len({self.people.person(vote.approver) for vote in votes})
 
     # ------------------------------------------------------------ deciding
     def vote(self, approval: Approval, vote: Vote, at: float) -> Approval:
@@ -41,7 +43,7 @@ class Rules:
         if vote.evidence_hash != approval.evidence_hash:
             raise EvidenceDrifted(f"run {self.run_id}", "has other evidence than you saw", "look again: relight status")
         self._may(vote.approver)
-        if self.same(vote.approver, self.initiator) and not vote.break_glass:
+        if self.people.same(vote.approver, self.initiator) and not vote.break_glass:
             raise SelfApproval(
                 f"run {self.run_id}",
                 "you asked for it, so somebody else must approve it",
@@ -54,16 +56,16 @@ class Rules:
         if approval.decision:
             return self._kept(approval, Decided.REJECTED, caller)
         self.open(approval, at)
-        if not self.same(caller, self.initiator):
+        if not self.people.same(caller, self.initiator):
             self._may(caller)
         return self._decided(approval, Decided.REJECTED, caller, stamp, reason=reason)
 
     def _with(self, approval: Approval, vote: Vote) -> Approval:
-        before = [one for one in approval.counted if self.same(one.approver, vote.approver)]
+        before = [one for one in approval.counted if self.people.same(one.approver, vote.approver)]
         if not before or vote.break_glass:
             votes = tuple(one for one in approval.votes if one not in before)
             approval = replace(approval, votes=(*votes, vote))
-        if not vote.break_glass and self.people(approval.counted) < self.needed:
+        if not vote.break_glass and self.count(approval.counted) < self.needed:
             return approval
         return self._decided(approval, Decided.APPROVED, vote.approver, vote.at, break_glass=vote.break_glass)
 
@@ -81,7 +83,7 @@ class Rules:
         kept = approval.decision
         assert kept is not None
         took_part = [kept.approver, *(vote.approver for vote in kept.approvals if decided == Decided.APPROVED)]
-        if kept.decided == decided and any(self.same(one, caller) for one in took_part):
+        if kept.decided == decided and any(self.people.same(one, caller) for one in took_part):
             return approval
         raise AlreadyDecided(
             f"run {self.run_id}", f"{kept.decided} by {kept.approver} at {kept.decided_at}", "nothing changed"
@@ -113,7 +115,7 @@ class Rules:
             yield "somebody who is no approver approved it"
         if any(vote.break_glass for vote in votes):
             return
-        if any(self.same(vote.approver, self.initiator) for vote in votes):
+        if any(self.people.same(vote.approver, self.initiator) for vote in votes):
             yield "its own initiator approved it"
-        if (people := self.people(votes)) < self.needed:
+        if (people := self.count(votes)) < self.needed:
             yield f"{people} of {self.needed} people approved it"

@@ -182,8 +182,9 @@ class App(Strict):
     mounts a claim is stopped while a backup reads its files. ``existing``: what a restore does with others' objects there.
     ``kms_key``: ARN of the key that S3 encrypts the app's backups with. ``approvals``: so many people must approve a run,
     of ``approvers`` where it names any (ARNs or signed-in names, ``*`` for any part); ``session_roles``: roles whose
-    session names are people, not chosen freely. ``request_hold``: seconds that a runner on which nobody decided is held.
-    ``registries``: names of public ones that a check of readiness asks for the app's images, without a sign-in.
+    session names are people, not chosen freely; ``people``: rows of all names of one person. ``request_hold``: seconds
+    that a runner on which nobody decided is held. ``registries``: names of public ones that a check of readiness asks for
+    the app's images, without a sign-in.
     ``remind_after`` and ``escalate_after``: shares of the approval window, 1 for never.
     """
 
@@ -212,6 +213,7 @@ class App(Strict):
     approvals: Positive = 1
     approvers: tuple[str, ...] = ()
     session_roles: tuple[str, ...] = ()
+    people: tuple[Annotated[tuple[str, ...], MinLen(2)], ...] = ()
     request_hold: Annotated[int, Ge(0)] = 7_200
     remind_after: Share = 0.5
     escalate_after: Share = 0.75

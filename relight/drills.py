@@ -8,7 +8,7 @@ from relight.model import Arming, Mode, PassedDrill, Phase, Run, canonical, enco
 
 GRACE = timedelta(hours=3)  # a drill begins within its flexible window, and takes its time
 # When to rehearse, what to keep, whom to ask and who decides change no recovery.
-DECIDING = ("approvals", "approvers", "session_roles", "request_hold", "remind_after", "escalate_after")
+DECIDING = ("approvals", "approvers", "session_roles", "people", "request_hold", "remind_after", "escalate_after")
 UNCHANGED_BY = ("drill", "retention", "registries", *DECIDING)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from relight.people import SSO
+from relight.people import SSO, People
 
 Row = dict[str, Any]
 
@@ -114,16 +114,31 @@ def _approving(app: Row) -> Iterator[str]:
     """More people than there are, and a session's name that whoever assumes the role may choose."""
     listed = app.get("approvers")
     who = [str(one).casefold() for one in listed] if isinstance(listed, list) else []
-    needed = app.get("approvals", 1)
-    if who and isinstance(needed, int) and not any("*" in one for one in who) and len(set(who)) < needed:
-        yield f"approvals: {needed} people can never be had of {len(set(who))} approvers; name more, or ask for fewer"
     roles = app.get("session_roles")
     trusted = {str(role).casefold() for role in roles} if isinstance(roles, list) else set()
+    rows = [tuple(map(str, row)) for row in app.get("people") or () if isinstance(row, list)]
+    people = People(session_roles=tuple(trusted), rows=tuple(rows))
+    needed, persons = app.get("approvals", 1), {people.person(one) for one in who}
+    if who and isinstance(needed, int) and not any("*" in one for one in who) and len(persons) < needed:
+        yield f"approvals: {needed} people can never be had of {len(persons)} approvers; name more, or ask for fewer"
+    yield from _rows(rows)
     for j, one in enumerate(who):
         role, _, session = one.partition(":assumed-role/")[2].partition("/")
         if session.strip("*") and role not in trusted and not role.startswith(SSO):
             says = f"whoever assumes {role} chooses the session's name"
             yield f"approvers[{j}]: {says}; name all of the role (.../{role}/*), or list the role in session_roles"
+
+
+def _rows(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Patterns, and names that two people would share."""
+    before: set[str] = set()
+    for j, row in enumerate(rows):
+        names = {one.strip().casefold() for one in row}
+        if patterns := [one for one in row if "*" in one]:
+            yield f"people[{j}]: {patterns[0]!r} is a pattern, and this is the list of one person's names; give whole names"
+        if twice := sorted(names & before):
+            yield f"people[{j}]: {twice[0]!r} is in an earlier row too; a person has one row, with all their names"
+        before |= names
 
 
 def _image(row: Row, app: Row) -> Iterator[str]:

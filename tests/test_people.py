@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relight.misfits import misfits
-from relight.people import named, same_person
+from relight.people import People, named
 
 SSO = "arn:aws:sts::1:assumed-role/AWSReservedSSO_{}_0123456789abcdef/{}"
 ROLE = "arn:aws:sts::1:assumed-role/OnCall/{}"
@@ -30,12 +30,19 @@ USER = "arn:aws:iam::1:user/{}"
     ],
 )
 def test_who_is_one_person(one: str, other: str, same: bool) -> None:
-    assert same_person(one, other) is same_person(other, one) is same
+    assert People().same(one, other) is People().same(other, one) is same
 
 
 def test_sessions_of_a_role_are_people_where_their_names_are_not_chosen_freely() -> None:
-    assert not same_person(ROLE.format("ann"), ROLE.format("bob"), ["oncall"])
-    assert same_person(ROLE.format("ann"), ROLE.format("ANN"), ["OnCall"])
+    assert not People(session_roles=("oncall",)).same(ROLE.format("ann"), ROLE.format("bob"))
+    assert People(session_roles=("OnCall",)).same(ROLE.format("ann"), ROLE.format("ANN"))
+
+
+def test_an_aws_user_and_a_mail_address_are_one_person_where_a_row_says_so() -> None:
+    people = People(rows=((USER.format("ann"), "Ann@example.com"), (USER.format("bob"), "bob@example.com")))
+    assert people.same(USER.format("team/ANN"), "ann@example.com")
+    assert not people.same(USER.format("ann"), "bob@example.com")
+    assert not People().same(USER.format("ann"), "ann@example.com")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,19 @@ def test_who_is_named_by_a_pattern(pattern: str, is_named: bool) -> None:
             "2 people can never be had of 1 approvers",
         ),
         ({"approvers": [ROLE.format("ann")]}, "whoever assumes oncall chooses the session's name"),
+        (
+            {
+                "approvals": 2,
+                "approvers": [USER.format("ann"), "ann@example.com"],
+                "people": [["ANN@example.com", USER.format("ann")]],
+            },
+            "2 people can never be had of 1 approvers",
+        ),
+        ({"people": [["ann@example.com", USER.format("*")]]}, "is a pattern, and this is the list of one person's names"),
+        (
+            {"people": [["ann", "ann@example.com"], ["bob", "Ann@example.com"]]},
+            "people[1]: 'ann@example.com' is in an earlier row",
+        ),
     ],
 )
 def test_rules_that_cannot_be_kept_are_refused_in_the_configuration(rules: dict[str, Any], says: str) -> None:

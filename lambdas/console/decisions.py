@@ -10,7 +10,7 @@ from relight.adapters import parameters
 from relight.adapters.approvals import TRIES, Approval
 from relight.adapters.compute import Compute
 from relight.adapters.s3 import S3
-from relight.approving import Rules
+from relight.approving import Rules, people_of
 from relight.errors import (
     ApprovalExpired,
     Conflict,
@@ -63,10 +63,8 @@ def reject(desk: Desk, call: Call) -> dict[str, Any]:
 
 def rules(run: Run, asked: Approval) -> Rules:
     """Those that it was asked under: a change of the configuration changes no question that is open."""
-    roles = parameters.app(run.app).session_roles
-    return Rules(
-        run_id=run.run_id, initiator=run.initiator, needed=asked.needed, approvers=asked.approvers, session_roles=roles
-    )
+    people = people_of(parameters.app(run.app))
+    return Rules(run_id=run.run_id, initiator=run.initiator, needed=asked.needed, approvers=asked.approvers, people=people)
 
 
 def asked_of(desk: Desk, call: Call) -> Run:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from relight.adapters import parameters
 from relight.adapters.approvals import Approval
-from relight.approving import Rules
+from relight.approving import Rules, people_of
 from relight.errors import NotProven
 from relight.evidence import binding
 from relight.evidence.step import Step
@@ -65,5 +65,5 @@ def rules(now: Step, approval: Approval | None) -> Rules:
         initiator=now.run.initiator,
         needed=max(app.approvals, asked),
         approvers=app.approvers,
-        session_roles=app.session_roles,
+        people=people_of(app),
     )

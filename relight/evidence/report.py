@@ -7,7 +7,7 @@ from typing import Any
 
 from relight.evidence.receipts import Link
 from relight.model import Failure, Outcome, Phase, Run, Verdict, encode, moment, now
-from relight.people import same_person
+from relight.people import People
 from relight.words import counts
 
 SCHEMA_VERSION = 1
@@ -124,7 +124,7 @@ def _warnings(ended: Ended, bodies: list[dict[str, Any]]) -> list[str]:
     decision = ended.variables.get("approval") or {}
     if decision.get("break_glass"):
         who = decision.get("approver")
-        alone = f"its own initiator {who}" if same_person(str(who), ended.run.initiator) else f"{who} alone"
+        alone = f"its own initiator {who}" if People().same(str(who), ended.run.initiator) else f"{who} alone"
         found.append(f"approved by {alone}, break-glass: {decision['break_glass']}")
     restore = ended.variables.get("restore") or {}
     if restore.get("outcome") == "PARTIAL":

@@ -9,6 +9,7 @@ from relight.adapters.approvals import Approval
 from relight.approving import Rules
 from relight.evidence.binding import evidence_hash
 from relight.model import Artifact, Check, Decided, Decision, Mode, PlanRef, Validation, Verdict, Vote
+from relight.people import People
 from relight.records import replace
 
 DOCUMENT = Artifact(uri="s3://evidence/app/run/artifacts/checks.json", sha256="c" * 64)
@@ -18,7 +19,7 @@ CHECK = Check(validator="ready", kind="ready", verdict=Verdict.PASSED, detail="r
 
 ANN, BOB, EVE = "arn:aws:iam::1:user/a", "arn:aws:iam::1:user/b", "arn:aws:iam::1:user/e"
 AT = "2026-11-23T03:00:00Z"
-RULES = Rules(run_id="run", initiator=ANN, needed=1, approvers=(), session_roles=())
+RULES = Rules(run_id="run", initiator=ANN, needed=1, approvers=(), people=People())
 
 
 def vote(who: str, **more: Any) -> Vote:

@@ -53,6 +53,21 @@ def answers(world: World) -> list[dict[str, Any]]:
 
 
 # ---------------------------------------------------------------- M of N
+def test_who_asked_as_an_aws_user_cannot_approve_by_their_mail_address_where_the_app_knows_both(asked: Asked) -> None:
+    recovery = asked(people=[[ANN, "ann@example.com"]])
+    status, body = yes(recovery, "Ann@example.com")
+    assert (status, body["error"]) == (403, "SelfApproval")
+    assert yes(recovery, BOB)[0] == 200
+
+
+def test_one_person_by_two_ways_is_one_vote(asked: Asked) -> None:
+    recovery = asked(approvals=2, people=[[BOB, "bob@example.com"]])
+    yes(recovery, BOB)
+    status, body = yes(recovery, "bob@example.com")
+    assert (status, body["decision"], len(body["approvals"])) == (200, None, 1)
+    assert yes(recovery, EVE)[1]["decision"]["decided"] == "approved"
+
+
 def test_the_decision_falls_when_enough_people_approved_the_same_evidence(asked: Asked) -> None:
     recovery = asked(approvals=2)
     status, body = yes(recovery, BOB)

@@ -15,10 +15,10 @@ from lambdas.console.web.plan import plan_of
 from lambdas.console.web.render import page
 from lambdas.console.web.session import HOME, Visit
 from relight.adapters import parameters
+from relight.approving import people_of
 from relight.errors import RelightError, UnknownApp
 from relight.measures import measures
 from relight.model import Phase, timestamp
-from relight.people import same_person
 from relight.roles import PAGES, Role
 from relight.view import HINTS, View, outcome_of, read
 
@@ -87,7 +87,7 @@ def way_back(desk: Desk, visit: Visit) -> dict[str, Any] | None:
 def asked_for(visit: Visit, view: View) -> bool:
     """Whether the visitor is who asked for the run, as the rules of decisions go by."""
     with suppress(UnknownApp):
-        return same_person(visit.caller, view.initiator, parameters.app(view.app).session_roles)
+        return people_of(parameters.app(view.app)).same(visit.caller, view.initiator)
     return False
 
 
