@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from relight import pointers
 from relight.adapters.s3 import S3, join
-from relight.adapters.table import PointerMove, Table
+from relight.adapters.table import Table
 from relight.config import App
 from relight.evidence.binding import digest
 from relight.model import Run, moment, timestamp
+from relight.promotion.pointer import moved
 
 AFTER_THE_FREEZE = timedelta(seconds=30)  # what the runner's clock and S3's may differ by
 PUBLICATIONS = ("pointer", "marker")
@@ -20,8 +20,7 @@ def blocking(store: S3, table: Table, run: Run, app: App | None, frozen_at: str 
 
     ``app`` None: it is deployed no more, and only the pointers can be looked at.
     """
-    moves = [pointers.to_the_primary(table, move) for move in table.pointers(run.run_id)]
-    found = [f"{move.uri} was moved by somebody else" for move in moves if _moved(store, run, move)]
+    found = [f"{uri} was moved by somebody else" for uri in moved(store, table, run)]
     if app and frozen_at:
         since = moment(frozen_at) + AFTER_THE_FREEZE
         found += [f"{uri} was published at {timestamp(at)}, after the freeze" for uri, at in _published(store, app, since)]
@@ -54,7 +53,3 @@ def _named(content: bytes) -> str:
     except msgspec.DecodeError:
         run = None
     return f"run {str(run)[:100] if run else 'unknown'}, sha256 {digest(content)}"
-
-
-def _moved(store: S3, run: Run, move: PointerMove) -> bool:
-    return not (pointers.ours(store, move) or (move.returning and pointers.handed_back(store, run, move)))

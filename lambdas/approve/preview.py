@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from relight.adapters.notes import Notes, Preview
+from relight.adapters.notes import Preview
 from relight.adapters.s3 import join
 from relight.config import App
 from relight.errors import RelightError
@@ -28,9 +28,8 @@ def foretold(this: Step, app: App, plan: PlanRef) -> tuple[str, ...]:
 
 
 def _look(this: Step, app: App, plan: PlanRef) -> Preview:
-    notes = Notes(this.settings.table)
     scene = Scene(
-        store=this.store, table=this.table, notes=notes, run=this.run, runner=this.maybe("launch", Runner),
+        store=this.store, table=this.table, run=this.run, runner=this.maybe("launch", Runner),
         storage=app.storage, namespace=app.namespace,
     )  # fmt: skip
     found = preview(scene, app.promote)
@@ -40,7 +39,7 @@ def _look(this: Step, app: App, plan: PlanRef) -> Preview:
 def _keep(this: Step, found: Preview) -> None:
     """In the table, where Promote compares it, for the status, and in the evidence under its digest."""
     told: dict[str, Any] = encode(found)
-    Notes(this.settings.table).keep_preview(this.run.run_id, found)
+    this.table.keep_preview(this.run.run_id, found)
     this.table.note_run(this.run, preview=json.dumps({"lines": told["lines"]}))
     document = canonical(told)
     this.store.put(f"{this.prefix}/artifacts/preview-{digest(document)[:12]}.json", document)

@@ -5,18 +5,15 @@ from contextlib import suppress
 from typing import Any
 
 from lambdas.failback import cycle
-from relight import pointers
 from relight.adapters import parameters
 from relight.adapters.compute import Compute
-from relight.adapters.notes import Notes
-from relight.adapters.table import PointerMove
 from relight.config import App
 from relight.divergence import blocking, published
 from relight.errors import Diverged, LeaseLost, RelightError
 from relight.evidence.step import Step, log, step
 from relight.model import ActionResult, Check, Frozen, HandBack, Phase, Promotion, Runner, Verdict
 from relight.production import HANDED_BACK, live_for
-from relight.promotion.acting import undo
+from relight.promotion.acting import hand_back
 from relight.promotion.kind import Scene
 
 LAST_TRY = 3
@@ -31,8 +28,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
                 "reconcile the two, then give it up with relight destroy"
             )
         here = tuple(only_here(now, app))
-        actions = tuple(hand_back(now, move) for move in now.table.pointers(now.run.run_id))
-        actions += give_back(now)
+        actions = back(now)
         with suppress(LeaseLost):  # another run has the app: this one's runner is still production no more
             live_for(now, Compute(), now.given("launch", Runner), HANDED_BACK, promoted=False)
         return now.answer(HandBack(actions=actions, divergence=here, cycle=seen(now, app, frozen.cycle)))
@@ -50,7 +46,7 @@ def deployed(name: str) -> App | None:
 def divergence(now: Step, frozen: Frozen, app: App | None) -> list[str]:
     """Why handing back would lose something, in words. A try that handed back before has nothing more to lose."""
     found = [] if frozen.frozen else [f"the promoted site could not be frozen ({frozen.detail})"]
-    again = any(move.returning for move in now.table.pointers(now.run.run_id))
+    again = any(note.returning for note in now.table.notes(now.run.run_id))
     return found + blocking(now.store, now.table, now.run, app, None if again else frozen.at)
 
 
@@ -65,18 +61,12 @@ def only_here(now: Step, app: App | None) -> list[str]:
         return [f"what was published here could not be read: {error}"]
 
 
-def hand_back(now: Step, move: PointerMove) -> ActionResult:
-    now.table.note_returning(now.run.run_id, move)
-    return pointers.move_back(now.store, now.run, pointers.to_the_primary(now.table, move))
-
-
-def give_back(now: Step) -> tuple[ActionResult, ...]:
-    """All else that the promotion did, in reverse; at last the old primary may act again. What does not go back is told."""
-    notes = Notes(now.settings.table)
-    scene = Scene(store=now.store, table=now.table, notes=notes, run=now.run, runner=now.maybe("launch", Runner))
-    undone = undo(scene, last_try=now.attempt >= LAST_TRY, without=("pointer",), to_the_primary=True)
-    notes.end_production(now.run)
-    return undone
+def back(now: Step) -> tuple[ActionResult, ...]:
+    """The pointers, and all else that the promotion did; at last the old primary may act again."""
+    scene = Scene(store=now.store, table=now.table, run=now.run, runner=now.maybe("launch", Runner))
+    actions = hand_back(scene, last_try=now.attempt >= LAST_TRY)
+    now.table.end_production(now.run, handed_back=all(one.done for one in actions))
+    return actions
 
 
 def seen(now: Step, app: App | None, seconds: int) -> Check:

@@ -5,7 +5,7 @@ from typing import Any
 from lambdas.promote.proof import check_proof
 from relight.adapters import parameters
 from relight.adapters.compute import Compute
-from relight.adapters.notes import Notes
+from relight.adapters.notes import Production
 from relight.config import App
 from relight.errors import AlreadyPromoted, RunnerLost
 from relight.evidence.step import Step, step
@@ -42,24 +42,26 @@ def check_alive(compute: Compute, now: Step, runner: Runner) -> None:
 
 def become_production(now: Step, compute: Compute, runner: Runner) -> None:
     """Raises AlreadyPromoted where another run's runner is production for this app, and lives."""
-    notes = Notes(now.settings.table)
-    if notes.become_production(now.run, runner):
-        return
-    other = notes.production(now.run.app)
-    found = compute.find({Tag.NAME: now.settings.name, Tag.APP: now.run.app})
-    lives = other is None or any(one.instance_id == other.instance_id and one.live for one in found)
-    if lives or not notes.become_production(now.run, runner, instead_of=other.run_id if other else ""):
+    other = now.table.production(now.run.app)
+    beside = other is not None and lives_beside(other, now, compute)
+    if beside or not now.table.become_production(now.run, runner, other):
         whose = f"run {other.run_id}, runner {other.instance_id}" if other else "another run"
         raise AlreadyPromoted(
             f"{now.run.app}: is production already ({whose}); nothing was promoted; fail that one back, or give it up, first"
         )
 
 
+def lives_beside(other: Production, now: Step, compute: Compute) -> bool:
+    if other.ended or other.run_id == now.run.run_id:
+        return False
+    found = compute.find({Tag.NAME: now.settings.name, Tag.APP: now.run.app})
+    return any(one.instance_id == other.instance_id and one.live for one in found)
+
+
 def scene(now: Step, app: App, runner: Runner) -> Scene:
     return Scene(
         store=now.store,
         table=now.table,
-        notes=Notes(now.settings.table),
         run=now.run,
         runner=runner,
         storage=app.storage,

@@ -5,7 +5,6 @@ from typing import Any
 
 from lambdas.teardown.keep import keeps, serving, undecided
 from relight.adapters.compute import Compute, Instance
-from relight.adapters.notes import Notes
 from relight.adapters.table import Lease
 from relight.errors import LeaseLost, RunnerStillThere
 from relight.evidence.step import Step, log, step
@@ -39,10 +38,10 @@ class Teardown:
 
     def _undo(self) -> tuple[ActionResult, ...]:
         """The actions of a promotion that did not complete. What somebody else changed stays, and is reported."""
-        now, notes = self.now, Notes(self.now.settings.table)
-        scene = Scene(store=now.store, table=now.table, notes=notes, run=now.run, runner=now.maybe("launch", Runner))
+        now = self.now
+        scene = Scene(store=now.store, table=now.table, run=now.run, runner=now.maybe("launch", Runner))
         undone = undo(scene, last_try=now.attempt >= LAST_TRY)
-        notes.end_production(now.run)
+        now.table.end_production(now.run)
         return undone
 
     def _keep_production(self, left: tuple[str, ...]) -> Cleared:

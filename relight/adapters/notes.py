@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from relight.adapters.calls import Refused
 from relight.adapters.items import Item, Items
 from relight.model import Run, Runner, decode, encode
 from relight.promoteconfig import PromoteAction
@@ -17,7 +16,7 @@ class Note:
     """One action of a promotion. ``before`` (None: nothing was there) and ``after`` it: whatever its kind compares.
 
     ``number``: its place. ``told``: the change in words. ``receipt``: AWS's name of it, once it was made. ``undone``: it was
-    taken back. ``former``: the run whose runner was production until then, and died.
+    taken back; ``returning``: that has begun, and what it does is nobody else's work. ``past``: see Production.
     """
 
     number: int
@@ -26,19 +25,23 @@ class Note:
     before: str | None
     after: str | None
     told: str = ""
-    former: str = ""
     receipt: str = ""
+    returning: bool = False
     undone: bool = False
+    past: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Production:
-    """Whose runner is production for an app. ``ended``: it is so no more. ``former``: the run that it took the place of."""
+    """Whose runner is production for an app. ``ended``: it is so no more.
+
+    ``past``: the runs before it since production was last handed back, newest first; what they did may still stand.
+    """
 
     run_id: str
     instance_id: str
     ended: bool = False
-    former: str = ""
+    past: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +81,19 @@ class Notes(Items):
         item = self._get(f"app#{app}", "production")
         return decode(item, Production) if item else None
 
-    def become_production(self, run: Run, runner: Runner, instead_of: str = "") -> bool:
-        """False when another run's runner is production, unless that is over or it is of the run ``instead_of``."""
-        fields: Item = {"run_id": run.run_id, "instance_id": runner.instance_id, "ended": False}
-        fields |= {"former": instead_of} if instead_of else {}
-        free = "attribute_not_exists(pk) OR run_id = :run OR run_id = :other OR ended = :ended"
-        return self._try(
-            f"app#{run.app}", "production", fields, free, {":run": run.run_id, ":other": instead_of, ":ended": True}
-        )
+    def become_production(self, run: Run, runner: Runner, other: Production | None) -> bool:
+        """In the place of ``other``, as ``production`` told it. False where that is no more what is on record."""
+        past = () if other is None else other.past if other.run_id == run.run_id else (other.run_id, *other.past)
+        fields: Item = {"run_id": run.run_id, "instance_id": runner.instance_id, "ended": False, "past": past}
+        same = "run_id = :other AND (ended = :ended OR ended = :over)" if other else "attribute_not_exists(pk)"
+        values: Item = {":other": other.run_id, ":ended": other.ended, ":over": True} if other else {}
+        free = f"run_id = :run OR ({same})"
+        return self._try(f"app#{run.app}", "production", fields, free, {":run": run.run_id, **values})
 
-    def end_production(self, run: Run) -> None:
-        try:
-            self._update(f"app#{run.app}", "production", {"ended": True}, "run_id = :run", {":run": run.run_id})
-        except Refused:
-            return  # it never was, or another run's is by now
+    def end_production(self, run: Run, handed_back: bool = False) -> None:
+        """``handed_back``: nothing that was done to production stands any more."""
+        fields: Item = {"ended": True, **({"past": ()} if handed_back else {})}
+        self._try(f"app#{run.app}", "production", fields, "run_id = :run", {":run": run.run_id})
 
 
 def _key(note: Note) -> str:

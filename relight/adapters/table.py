@@ -10,6 +10,7 @@ from relight.adapters.approvals import Approval as Approval
 from relight.adapters.approvals import Approvals
 from relight.adapters.calls import Refused
 from relight.adapters.items import KEEP_RUNS, Item
+from relight.adapters.notes import Notes
 from relight.adapters.partition import Partition
 from relight.errors import LeaseLost
 from relight.model import Mode, Phase, PlanRef, Run, Runner, decode, encode
@@ -52,16 +53,6 @@ class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
 
 
-class PointerMove(msgspec.Struct, frozen=True, kw_only=True):
-    """A pointer that a run moves: ``before`` (None: it was not there) and ``after`` it; ``returning``: it is undone."""
-
-    name: str
-    uri: str
-    before: str | None
-    after: str
-    returning: bool = False
-
-
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """A promoted runner as it was last seen: ``state`` since when, and what people were ``told`` last; epoch seconds."""
 
@@ -87,7 +78,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     restored: str = ""
 
 
-class Table(Approvals, Partition):
+class Table(Approvals, Notes, Partition):
     # ------------------------------------------------------------ the app's lease
     def lease(self, app: str) -> Lease | None:
         item = self._get(f"app#{app}", "lease")
@@ -197,20 +188,6 @@ class Table(Approvals, Partition):
     def failback(self, run_id: str) -> Asked | None:
         item = self._get(f"run#{run_id}", "failback")
         return decode(item, Asked) if item else None
-
-    # ------------------------------------------------------------ pointers a run moved
-    def note_pointer(self, run_id: str, move: PointerMove) -> PointerMove:
-        """Records a move before it is made, once: what a repeated promotion finds there is not "before"."""
-        self._try(f"run#{run_id}", f"pointer#{move.name}", encode(move), "attribute_not_exists(pk)", {})
-        item = self._get(f"run#{run_id}", f"pointer#{move.name}")
-        return decode(item, PointerMove) if item else move
-
-    def note_returning(self, run_id: str, move: PointerMove) -> None:
-        """Before a pointer is put back, so that a repeated Failback does not take its own work for somebody else's."""
-        self._try(f"run#{run_id}", f"pointer#{move.name}", {"returning": True}, "attribute_exists(pk)", {})
-
-    def pointers(self, run_id: str) -> list[PointerMove]:
-        return [decode(item, PointerMove) for item in self._query(f"run#{run_id}", "pointer#")]
 
 
 def _phase_key(phase: Phase) -> str:

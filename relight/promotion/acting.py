@@ -9,14 +9,14 @@ from relight.model import ActionResult, Verdict
 from relight.promoteconfig import PromoteAction
 from relight.promotion.fences import ROLE, CronJobs
 from relight.promotion.function import Function
-from relight.promotion.kind import Kind, Scene, Seen
+from relight.promotion.kind import Kind, Scene, Seen, to_the_primary
 from relight.promotion.parameter import PARAMETER
-from relight.promotion.pointer import Pointer
+from relight.promotion.pointer import POINTER
 from relight.promotion.record import RECORD
 from relight.records import replace
 
 KINDS: dict[str, Kind] = {
-    "pointer": Pointer(),
+    "pointer": POINTER,
     "route53": RECORD,
     "ssm": PARAMETER,
     "lambda": Function(),
@@ -64,10 +64,10 @@ def promote(scene: Scene, actions: Sequence[PromoteAction]) -> tuple[ActionResul
 
     Raises ActionMoved, ActionFailed, PointerMoved and what AWS's calls raise; what was done until then is on record.
     """
-    expected, former = scene.notes.preview(scene.run.run_id), _former(scene)
-    known = {note.action.name: note for note in scene.notes.notes(scene.run.run_id)}
+    expected, past = scene.table.preview(scene.run.run_id), _past(scene)
+    known = {note.action.name: note for note in scene.table.notes(scene.run.run_id)}
     planned = [(action, known.get(action.name) or _planned(scene, n, action, expected)) for n, action in enumerate(actions)]
-    planned = [(action, one if isinstance(one, RelightError) else replace(one, former=former)) for action, one in planned]
+    planned = [(action, one if isinstance(one, RelightError) else replace(one, past=past)) for action, one in planned]
     return tuple(_act(scene, action, found) for action, found in planned)
 
 
@@ -83,9 +83,9 @@ def _planned(scene: Scene, number: int, action: PromoteAction, expected: Preview
     return Note(number=number, action=action, target=found.target, before=found.before, after=found.after, told=found.told)
 
 
-def _former(scene: Scene) -> str:
-    production = scene.notes.production(scene.run.app)
-    return production.former if production and production.run_id == scene.run.run_id else ""
+def _past(scene: Scene) -> tuple[str, ...]:
+    production = scene.table.production(scene.run.app)
+    return production.past if production and production.run_id == scene.run.run_id else ()
 
 
 def _as_approved(action: PromoteAction, found: Seen, expected: Preview | None) -> None:
@@ -99,7 +99,7 @@ def _act(scene: Scene, action: PromoteAction, planned: Note | RelightError) -> A
     kind = KINDS[action.kind]
     if isinstance(planned, RelightError):
         return _not_fenced(action, action.kind, planned)
-    note = scene.notes.note(scene.run.run_id, planned)
+    note = scene.table.note(scene.run.run_id, planned)
     try:
         return _done(scene, kind, note)
     except RelightError as error:
@@ -110,7 +110,7 @@ def _act(scene: Scene, action: PromoteAction, planned: Note | RelightError) -> A
 
 def _done(scene: Scene, kind: Kind, note: Note) -> ActionResult:
     if receipt := kind.do(scene, note):
-        scene.notes.change(scene.run.run_id, note, receipt=receipt)
+        scene.table.change(scene.run.run_id, note, receipt=receipt)
         note = replace(note, receipt=receipt)
     verdict, seen = kind.verify(scene, note)
     if verdict == Verdict.FAILED:
@@ -127,46 +127,43 @@ def _not_fenced(action: PromoteAction, target: str, error: RelightError) -> Acti
 
 
 # ---------------------------------------------------------------- and back
-def undo(
-    scene: Scene, last_try: bool, without: Sequence[str] = (), to_the_primary: bool = False
-) -> tuple[ActionResult, ...]:
-    """Takes back, in reverse, what the run did or was about to do, but for kinds ``without``; repeating it is harmless.
+def undo(scene: Scene, last_try: bool) -> tuple[ActionResult, ...]:
+    """Takes back, in reverse, what the run did or was about to do; repeating it is harmless.
 
     What cannot be taken back is told, and stops nothing. Raises a RetryableError for what may go better, unless it is the
     ``last_try``; a fence is told at once.
     """
-    notes = [note for note in scene.notes.notes(scene.run.run_id) if note.action.kind not in without]
-    notes = [_from_the_primary(scene, note) for note in notes] if to_the_primary else notes
-    return tuple(_undone(scene, note, last_try) for note in reversed(notes))
+    return tuple(_undone(scene, note, last_try) for note in reversed(scene.table.notes(scene.run.run_id)))
 
 
-def _from_the_primary(scene: Scene, note: Note) -> Note:
-    """The note, its way back past earlier runs that died as production: to what was there before them."""
-    before, former, passed = note.before, note.former, set[str]()
-    while former and former not in passed:
-        passed.add(former)
-        same = (one for one in scene.notes.notes(former) if one.action.name == note.action.name)
-        earlier = next((one for one in same if one.target == note.target and not one.undone), None)
-        if earlier is None:
-            break
-        before, former = earlier.before, earlier.former
-    return replace(note, before=before)
+def hand_back(scene: Scene, last_try: bool) -> tuple[ActionResult, ...]:
+    """All of it to the primary, past runs that died as production: the pointers, and then the rest as ``undo`` does it.
+
+    Raises PointerMoved, and what S3 raises: then not all pointers have gone back, and nothing else has.
+    """
+    found = reversed(scene.table.notes(scene.run.run_id))
+    notes = [to_the_primary(scene.table, note, KINDS[note.action.kind]) for note in found]
+    pointers = tuple(_back(scene, note) for note in notes if note.action.kind == "pointer")
+    return pointers + tuple(_undone(scene, note, last_try) for note in notes if note.action.kind != "pointer")
 
 
 def _undone(scene: Scene, note: Note, last_try: bool) -> ActionResult:
-    kind, result = KINDS[note.action.kind], partial(ActionResult, action=note.action.name, target=note.target)
-    if note.undone:
-        return result(done=True, detail="undone before")
     try:
-        said = kind.undo(scene, note)
-    except RetryableError as error:
-        if kind.essential and not last_try:
-            raise
-        return result(done=False, detail=_why(error))
+        return _back(scene, note)
     except RelightError as error:
-        return result(done=False, detail=_why(error))
-    scene.notes.change(scene.run.run_id, note, undone=True)
-    return result(done=True, detail=said)
+        if isinstance(error, RetryableError) and KINDS[note.action.kind].essential and not last_try:
+            raise
+        return ActionResult(action=note.action.name, target=note.target, done=False, detail=_why(error))
+
+
+def _back(scene: Scene, note: Note) -> ActionResult:
+    result = partial(ActionResult, action=note.action.name, target=note.target, done=True)
+    if note.undone:
+        return result(detail="undone before")
+    scene.table.change(scene.run.run_id, note, returning=True)
+    said = KINDS[note.action.kind].undo(scene, note)
+    scene.table.change(scene.run.run_id, note, undone=True)
+    return result(detail=said)
 
 
 def _why(error: RelightError) -> str:

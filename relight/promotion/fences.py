@@ -7,7 +7,7 @@ from relight.adapters.notes import Note
 from relight.errors import ActionMoved
 from relight.model import Verdict, canonical
 from relight.promoteconfig import PromoteAction
-from relight.promotion.kind import Scene, Seen, Swap, Verified, change
+from relight.promotion.kind import Kind, Scene, Seen, Swap, Verified, change
 
 FREE, DENIED = "free", "denied everything"
 
@@ -33,7 +33,7 @@ ROLE = Swap(
 )
 
 
-class CronJobs:
+class CronJobs(Kind):
     """``before`` and ``after``: each CronJob, and whether it is suspended. ``target`` names the namespace."""
 
     essential, asks = False, False  # Approve may not read the kubeconfig
@@ -65,6 +65,11 @@ class CronJobs:
         if missing:
             raise ActionMoved(f"{note.target}: resumed, but for {', '.join(missing)}, which the primary has no more")
         return "resumed"
+
+    def behind(self, found: str | None, earlier: Note) -> str | None:
+        """One that the primary made since is as it was found."""
+        ours = {name for name, was in json.loads(earlier.before or "{}").items() if not was}
+        return canonical({name: was and name not in ours for name, was in json.loads(found or "{}").items()}).decode()
 
     @staticmethod
     def _set(note: Note, value: bool) -> list[str]:

@@ -7,10 +7,10 @@ from relight.adapters.notes import Note
 from relight.errors import ActionFailed
 from relight.model import Verdict
 from relight.promoteconfig import PromoteAction
-from relight.promotion.kind import Scene, Seen, Verified
+from relight.promotion.kind import Kind, Scene, Seen, Verified
 
 
-class Function:
+class Function(Kind):
     essential, asks = True, False  # whoever may call it to plan may call it to do: Approve may not
 
     def plan(self, scene: Scene, action: PromoteAction) -> Seen:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relight.adapters.notes import Note, Notes
+from relight.adapters.notes import Note
 from relight.adapters.s3 import S3
 from relight.adapters.table import Table
 from relight.errors import ActionMoved
 from relight.model import Run, Runner, Verdict
 from relight.promoteconfig import PromoteAction
+from relight.records import replace
 
 Verified = tuple[Verdict, str]
 
@@ -20,7 +21,6 @@ class Scene:
 
     store: S3 = field(repr=False)
     table: Table = field(repr=False)
-    notes: Notes = field(repr=False)
     run: Run
     runner: Runner | None = None
     storage: str = ""
@@ -58,9 +58,13 @@ class Kind(Protocol):
     def undo(self, scene: Scene, note: Note) -> str:
         """What it did, in words. Repeating it changes nothing. Raises ActionMoved when it is no more as the run left it."""
 
+    def behind(self, found: str | None, earlier: Note) -> str | None:
+        """What stood before an ``earlier`` run too, where what was ``found`` is what that one left; else what was found."""
+        return earlier.before if found == earlier.after else found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
+class Swap(Kind):
     """A kind that replaces one content by another where it is as expected: everything follows from looking and swapping.
 
     ``look(note)``: the content, None where there is none. ``swap(note, old, new)``: AWS's name of the change, or nothing;
@@ -100,6 +104,16 @@ class Swap:
         if found != old:
             raise ActionMoved(f"{note.target}: is {self.words(found)}, which somebody else made of it; it stays as it is")
         return self.swap(note, old, new) or ""
+
+
+def to_the_primary(table: Table, note: Note, kind: Kind) -> Note:
+    """The note, its way back past earlier runs that died as production: to what was there before them."""
+    before = note.before
+    for run_id in note.past:
+        for earlier in reversed(table.notes(run_id)):
+            if (earlier.action.kind, earlier.target, earlier.undone) == (note.action.kind, note.target, False):
+                before = kind.behind(before, earlier)
+    return replace(note, before=before)
 
 
 def change(words: Callable[[Any], str], before: Any, after: Any) -> str:

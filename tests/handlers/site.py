@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relight.adapters import aws, primary, roles, userfunction
-from relight.adapters.notes import Notes
 from relight.model import Run, Runner, canonical, decode
 from relight.promoteconfig import PromoteAction
 from relight.promotion.kind import Scene
@@ -100,7 +99,7 @@ class Site:
     @property
     def scene(self) -> Scene:
         return Scene(
-            store=self.world.store, table=self.world.table, notes=Notes("relight"), run=decode(run(), Run), runner=RUNNER,
+            store=self.world.store, table=self.world.table, run=decode(run(), Run), runner=RUNNER,
             storage=f"s3://{STORAGE}/app", namespace="ledger",
         )  # fmt: skip
 

@@ -9,9 +9,7 @@ import pytest
 from lambdas.console.handler import handler as console
 from lambdas.failback.handler import handler as failback
 from lambdas.serve.handler import handler as serve
-from relight import pointers
 from relight.adapters import aws
-from relight.adapters.table import PointerMove
 from relight.errors import RelightError
 from relight.model import ActionResult, Taken, Vitals, now
 from tests.handlers.cast import ANN, BOB, post
@@ -176,13 +174,3 @@ def test_a_cycle_that_nobody_saw_is_not_green_and_stands_in_the_summary(served: 
     assert handed_back(served)["cycle"]["verdict"] == "COULD_NOT_VERIFY"
     ending = served.end("Succeeded")
     assert "the primary's next cycle: COULD_NOT_VERIFY" in ending["summary"]
-
-
-def test_pointers_go_back_past_a_site_that_died_as_production(served: Recovery) -> None:
-    """The second run found the first one's site there; that is gone, and not what anybody wants back."""
-    aws.client("ec2").terminate_instances(InstanceIds=served.world.live())
-    found = served.world.store.get(POINTER).decode()
-    second = PointerMove(name="active-site", uri=POINTER, before=found, after='{"site":"relight/run-2"}')
-    served.world.table.note_pointer("run-2", second)
-    back = pointers.to_the_primary(served.world.table, second)
-    assert back.before == '{"site":"primary"}'

@@ -211,7 +211,7 @@ def only_the_proven_is_production(machine: Machine, kept: bool) -> None:
     world = machine.world
     if not kept and not (machine.at == "teardown" or machine.phases[-1] == "promote"):
         assert world.store.get(POINTER) == PRIMARY
-    if world.table.pointers(RUN_ID):
+    if world.table.notes(RUN_ID):
         validation, approval = machine.known["validation"], world.table.approval(RUN_ID)
         assert validation["verdict"] == "PASSED"
         assert approval and approval.decision and approval.decision.decided == "approved"

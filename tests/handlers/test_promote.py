@@ -78,7 +78,7 @@ def test_what_somebody_else_changed_meanwhile_is_never_overwritten(site: Site, k
 
 @pytest.mark.parametrize("kind", MEDDLES)
 def test_what_changed_since_the_approver_saw_it_is_not_promoted_over(site: Site, kind: str) -> None:
-    site.scene.notes.keep_preview("run-1", preview(site.scene, site.actions(kind)))
+    site.scene.table.keep_preview("run-1", preview(site.scene, site.actions(kind)))
     MEDDLES[kind](site)
     theirs = site.now
     with pytest.raises(ActionMoved, match="not what the approver saw"):

@@ -1,6 +1,5 @@
 """Promotion in the machine: what the approver is told, what is checked at the last moment, and all of it or nothing."""
 
-import dataclasses
 import json
 from typing import Any
 
@@ -8,11 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from relight.adapters import aws
-from relight.adapters.notes import Notes
 from relight.errors import AlreadyPromoted, Throttled
 from relight.model import Run, Tag, decode
 from relight.promotion import acting
-from relight.promotion.kind import Scene
 from tests.handlers.cast import Cast
 from tests.handlers.conftest import RUN_ID, backup, run
 from tests.handlers.machine import Fault, Machine
@@ -112,10 +109,6 @@ def test_a_drill_never_promotes(broken: Site) -> None:
 
 
 # ---------------------------------------------------------------- at the last moment
-def of(scene: Scene, run: Run) -> Scene:
-    return dataclasses.replace(scene, run=run)
-
-
 def other_production(site: Site, alive: bool) -> str:
     """Another run's runner is production for the app."""
     tags = [{"Key": Tag.NAME, "Value": "relight"}, {"Key": Tag.APP, "Value": "ledger"}, {"Key": Tag.RUN, "Value": "old"}]
@@ -126,7 +119,7 @@ def other_production(site: Site, alive: bool) -> str:
     if not alive:
         aws.client("ec2").terminate_instances(InstanceIds=[instance])
     other = decode({**run(), "run_id": "old"}, Run)
-    assert Notes("relight").become_production(other, replace(RUNNER, instance_id=instance))
+    assert site.world.table.become_production(other, replace(RUNNER, instance_id=instance), None)
     return instance
 
 
@@ -157,29 +150,15 @@ def test_production_that_has_died_is_in_nobodys_way(broken: Site) -> None:
 
 def test_once_failed_back_an_app_may_be_promoted_again(broken: Site) -> None:
     play(broken)
-    found = Notes("relight").production("ledger")
+    found = broken.world.table.production("ledger")
     assert found is not None and found.ended
 
 
 def test_a_promotion_that_fails_leaves_nobody_as_production(broken: Site) -> None:
     broken.function.answers["do"] = {"done": False, "detail": "no"}
     play(broken)
-    found = Notes("relight").production("ledger")
+    found = broken.world.table.production("ledger")
     assert found is not None and found.ended
-
-
-def test_after_a_production_that_died_failback_goes_back_to_the_primary(site: Site) -> None:
-    """The second run finds what the first one made of production, and leaves it so: that is no primary."""
-    first, second = decode(run(run_id="first"), Run), decode(run(run_id="second"), Run)
-    kinds = ("fence_cronjobs", "fence_role", "route53")
-    notes, scenes = site.scene.notes, [of(site.scene, one) for one in (first, second)]
-    assert notes.become_production(first, RUNNER)
-    acting.promote(scenes[0], site.actions(*kinds))
-    assert notes.become_production(second, replace(RUNNER, instance_id="i-2"), instead_of="first")
-    acting.promote(scenes[1], site.actions(*kinds))
-    undone = acting.undo(scenes[1], last_try=True, to_the_primary=True)
-    assert all(one.done for one in undone)
-    assert site.now == BEFORE
 
 
 # ---------------------------------------------------------------- before anybody decides

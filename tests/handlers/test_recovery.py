@@ -138,7 +138,7 @@ def test_every_handler_may_be_called_again_and_changes_nothing_twice(broken: Wor
     assert recovery.call(launch, rung=0)["instance_id"] == before
     assert recovery.call(launch, rung=0, attempt=1)["instance_id"] == before
     recovery.promoted().promoted()
-    moved = broken.table.pointers(RUN_ID)
+    moved = broken.table.notes(RUN_ID)
     assert [move.before for move in moved] == ['{"site":"primary"}']
     assert len(broken.live()) == 1
     phases = [(receipt["phase"], receipt["attempt"]) for receipt in broken.receipts()]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs.inbox import Inbox
 from tests.runs.stage import Stage
 from tests.support import free_port
 
@@ -31,3 +32,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     finally:
         made.engine.down()
     assert made.engine.leftovers() == []
+
+
+@pytest.fixture
+def inbox(stage: Stage) -> Iterator[Inbox]:
+    made = Inbox(stage)
+    yield made
+    made.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 from relight.adapters.s3 import S3, join
 from relight.backup.metadata import NAME
+from relight.model import canonical, encode
 
 
 class Faults:
@@ -47,6 +48,18 @@ class Faults:
             yield
         finally:
             path.unlink()
+
+    @contextmanager
+    def configured(self, **changes: Any) -> Iterator[None]:
+        """The app as it is deployed, changed for a while."""
+        ssm, name = self.aws("ssm"), f"/relight/apps/{self.app.name}"
+        before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        changed = canonical({**encode(self.app), **changes}).decode()
+        ssm.put_parameter(Name=name, Value=changed, Type="String", Overwrite=True)
+        try:
+            yield
+        finally:
+            ssm.put_parameter(Name=name, Value=before, Type="String", Overwrite=True)
 
     @contextmanager
     def damaged_backup(self) -> Iterator[str]:

@@ -2,57 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from relight.errors import ApprovalExpired, RunInProgress, SelfApproval
 from relight.model import timestamp
+from tests.runs.inbox import Inbox
 from tests.runs.invariants import holds
 from tests.runs.stage import Stage
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def inbox(stage: Stage) -> Iterator["Inbox"]:
-    made = Inbox(stage)
-    yield made
-    made.close()
-
-
-class Inbox:
-    """A subscriber of the topic that people hear from."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._sqs, self._sns = stage.aws("sqs"), stage.aws("sns")
-        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        (topic,) = [one["TopicArn"] for one in self._sns.list_topics()["Topics"] if one["TopicArn"].endswith("-notices")]
-        sns = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [sns]})
-        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
-        self._subscription = self._sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
-        self.seen: list[str] = []
-
-    def subjects(self) -> list[str]:
-        """Of all messages so far, in no certain order."""
-        while found := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
-            for one in found:
-                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
-                body = json.loads(one["Body"])
-                self.seen.append(f"{body['Subject']}\n{body['Message']}")
-        return [one.splitlines()[0].removeprefix("Relight: sample: ") for one in self.seen]
-
-    def close(self) -> None:
-        self._sns.unsubscribe(SubscriptionArn=self._subscription)
-        self._sqs.delete_queue(QueueUrl=self._queue)
 
 
 def round_now(stage: Stage) -> str:

@@ -2,8 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -12,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from relight.adapters.s3 import S3, split
 from relight.errors import Diverged
-from relight.model import canonical, encode
 from tests.runs.invariants import holds
 from tests.runs.stage import Stage
 
@@ -42,22 +39,9 @@ def keys(stage: Stage, run_id: str) -> Any:
     return session.client("s3", endpoint_url=endpoint)
 
 
-@contextmanager
-def configured(stage: Stage, **changes: Any) -> Iterator[None]:
-    """The app as it is deployed, changed for a while."""
-    ssm, name = stage.aws("ssm"), f"/relight/apps/{stage.app.name}"
-    before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
-    changed = canonical({**encode(stage.app), **changes}).decode()
-    ssm.put_parameter(Name=name, Value=changed, Type="String", Overwrite=True)
-    try:
-        yield
-    finally:
-        ssm.put_parameter(Name=name, Value=before, Type="String", Overwrite=True)
-
-
 @pytest.mark.timeout(600)  # a minute until its backup is due, and a recovery before and after
 def test_production_is_backed_up_on_schedule_with_keys_for_that_alone_and_goes_back_with_a_last_backup(stage: Stage) -> None:
-    with configured(stage, serving={"cron": "* * * * *", "zone": "UTC"}):
+    with stage.configured(serving={"cron": "* * * * *", "zone": "UTC"}):
         run_id = promoted(stage)
         taken = stage.until(lambda: vitals(stage, run_id).get("taken"), "a scheduled backup was taken", 150)
         assert tend(stage) == "well"
