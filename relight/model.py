@@ -435,11 +435,14 @@ def bounded(request: R) -> R:
 
 
 class BackupState(StrEnum):
-    """What the catalog knows of a backup's bytes. DEFERRED: too large to read there; the next drill reads every byte."""
+    """What the catalog knows of a backup's bytes. DEFERRED: too large to read there; the next drill reads every byte.
+    UNOPENED: no key opens it there now, which says nothing of its bytes; it is tried again each round.
+    """
 
     CHECKING = "checking"
     VALID = "valid"
     INVALID = "invalid"
+    UNOPENED = "unopened"
     DEFERRED = "deferred"
     GONE = "gone"
 

@@ -112,6 +112,6 @@ class Round:
             self.catalog.note_audit(replace(entry, audit=gone, checked_at=now()))
 
     def _tell(self, newest_first: list[CatalogEntry]) -> None:
-        """Whether the newest backup is bad: what an incident would take first."""
-        bad = bool(newest_first) and newest_first[0].audit.state == BackupState.INVALID
+        """Whether the newest backup is bad, or shut: what an incident would take first."""
+        bad = bool(newest_first) and newest_first[0].audit.state in (BackupState.INVALID, BackupState.UNOPENED)
         emit("NewestBackupInvalid", int(bad), app=self.app.name)

@@ -7,7 +7,7 @@ host, is not safe for threads, and asks without a time limit.
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from relight.adapters.kube_address import Resource, listable, versions
+from relight.adapters.kube_address import API_SERVICES, Resource, answered_by_a_service, listable, versions
 from relight.adapters.kube_http import NOT_FOUND, OK, Query, Wire, only_tried, refusal, selectors, stream_lines, translated
 from relight.adapters.kube_proxy import Answered, look
 from relight.errors import ClusterNotReady, ClusterRefused, RelightError, ServiceUnavailable
@@ -39,12 +39,14 @@ class Cluster:
 
     Safe for threads; every request is bounded by ``timeout`` seconds.
 
+    ``silent``: API versions that ``resources`` got no answer for, and what came instead; they are not asked again.
     Every method raises Conflict, Throttled, ServiceUnavailable, ClusterNotReady (retryable) or ClusterRefused.
     """
 
     def __init__(self, kubeconfig: Path | None, *, timeout: float = REQUEST_SECONDS, connections: int = 32) -> None:
         self._kubeconfig, self._timeout, self._connections = kubeconfig, timeout, connections
         self._known: dict[str, tuple[float, dict[str, Resource]]] = {}
+        self.silent: dict[str, str] = {}
         self._lock, self._discovering = threading.Lock(), threading.Lock()
 
     # ------------------------------------------------------------ objects
@@ -157,9 +159,19 @@ class Cluster:
             return False
 
     def resources(self) -> Sequence[Resource]:
-        """Every kind that can be listed, each in the version its group prefers, else in the best that has it."""
+        """Every kind that can be listed, each in the version its group prefers, else in the best that has it.
+
+        Without those of an API that a Service answers for and that does not answer: see ``silent``.
+        """
         named = ["v1", *versions(self._json("GET", "/apis").get("groups", []))]
-        return listable(known for version in named for known in self._discover(version).values())
+        return listable(known for version in named for known in self._answering(version))
+
+    def delegated(self, api_version: str) -> bool:
+        """Whether a Service answers for it in the API server's place. False where that cannot be known."""
+        try:
+            return api_version in answered_by_a_service(self.list(*API_SERVICES))
+        except RelightError:
+            return False
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """How to address a kind. Raises ClusterNotReady when the API does not serve it (a new CRD takes a moment)."""
@@ -172,6 +184,17 @@ class Cluster:
         if kind not in kinds:
             raise ClusterNotReady(f"the cluster does not serve {api_version} {kind}; restore its CRD first, or try again")
         return kinds[kind]
+
+    def _answering(self, api_version: str) -> Iterable[Resource]:
+        if api_version in self.silent:
+            return ()
+        try:
+            return self._discover(api_version).values()
+        except ServiceUnavailable as error:
+            if not self.delegated(api_version):
+                raise
+            self.silent[api_version] = str(error)
+            return ()
 
     def _discover(self, api_version: str) -> dict[str, Resource]:
         address = ("/apis/" if "/" in api_version else "/api/") + api_version

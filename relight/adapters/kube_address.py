@@ -25,12 +25,23 @@ class Resource:
         return "/".join((self.path, *(quote(part, safe=":") for part in (*scope, self.plural, name, sub) if part)))
 
 
+# Computed when asked for, and kept nowhere: nothing of them is ever backed up, so what serves them may be dead.
+VIEWS = frozenset({"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"})
+API_SERVICES = ("apiregistration.k8s.io/v1", "APIService")
+
+
 def versions(groups: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Of every group, the preferred one first: a kind may be in another alone."""
-    for group in groups:
+    """Of every group but VIEWS, the preferred one first: a kind may be in another alone."""
+    for group in (one for one in groups if one["name"] not in VIEWS):
         preferred = group["preferredVersion"]["groupVersion"]
         others = (one["groupVersion"] for one in group.get("versions") or [])
         yield from (preferred, *(one for one in others if one != preferred))
+
+
+def answered_by_a_service(api_services: Iterable[dict[str, Any]]) -> set[str]:
+    """The API versions that a Service answers for; for all others the API server does itself."""
+    specs = (one["spec"] for one in api_services)
+    return {f"{spec['group']}/{spec['version']}" for spec in specs if spec.get("service")}
 
 
 def listable(resources: Iterable[Resource]) -> list[Resource]:

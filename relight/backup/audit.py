@@ -10,7 +10,7 @@ from relight.backup.frames import Frame, FrameTable
 from relight.backup.parallel import ordered
 from relight.backup.reader import Backup, open_backup
 from relight.backup.verify import problems
-from relight.errors import BackupError
+from relight.errors import BackupError, KeyUnusable, KmsKeyUnusable
 from relight.model import Audit, BackupState
 from relight.records import replace
 
@@ -28,18 +28,24 @@ def audit(store: S3, found: BackupSummary, begun: Audit | None, patient: Patienc
     """
     made = Audit(fingerprint=found.fingerprint, bytes=found.bytes)
     if wrong := problems(store, found.uri):
-        return _invalid(made, wrong)
+        return _faulty(made, wrong)
     if begun and begun.fingerprint == made.fingerprint:
         made = replace(made, next_frame=begun.next_frame)
     try:
         return _bytes(open_backup(store, found.uri), made, patient, whole)
     except BackupError as error:
-        return _invalid(made, [error])
+        return _faulty(made, [error])
 
 
-def _invalid(made: Audit, found: list[BackupError]) -> Audit:
+def _faulty(made: Audit, found: list[BackupError]) -> Audit:
     told = tuple(f"{error.code} {error}" for error in found[:FINDINGS])
-    return replace(made, state=BackupState.INVALID, findings=told, reason=f"{len(found)} problem(s): {found[0]}")
+    shut = all(isinstance(error, KeyUnusable | KmsKeyUnusable) for error in found)
+    return replace(
+        made,
+        state=BackupState.UNOPENED if shut else BackupState.INVALID,
+        findings=told,
+        reason=f"{len(found)} problem(s): {found[0]}",
+    )
 
 
 def _bytes(backup: Backup, made: Audit, patient: Patience, whole: int) -> Audit:

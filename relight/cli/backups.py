@@ -48,11 +48,12 @@ def backup(
     volume: VolumeOption = None,
     backup_id: Annotated[str | None, typer.Option(help="The backup's name; the time by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with one that broke off; the newest by default.")] = False,
-) -> None:
+) -> int:
     """Writes a backup of an app, or verifies one.
 
     Run it where the claims' files are: on the node, or with --volume. Its metadata.json is written last: an
-    interrupted backup is none.
+    interrupted backup is none. Exits with 1 where an API did not answer that may hold objects of the app: the
+    backup stands, without them.
 
     \b
     Examples:
@@ -62,7 +63,7 @@ def backup(
       relight backup verify s3://bucket/shop/backups/20261123T030000Z
     """
     if context.invoked_subcommand:
-        return
+        return exits.DONE
     chosen = session.app(app)
     cluster = cluster_of(kubeconfig, in_cluster)
     session.connect()
@@ -82,6 +83,7 @@ def backup(
         {"uri": uri, "metadata": written, "seconds": round(seconds, 3), "taken_over_bytes": kept},
         lambda page: page_of(page, uri, written, seconds, kept if resume else None),
     )
+    return exits.ENDED_BADLY if incomplete(written) else exits.DONE
 
 
 def broken_off(app: str, backup_id: str, tally: Tally, volumes: Sequence[str] = ()) -> str:
@@ -100,13 +102,19 @@ def directories(given: list[str]) -> dict[str, Path]:
 
 
 def page_of(page: Console, uri: str, written: Metadata, seconds: float, kept: int | None = None) -> None:
-    page.print(f"{toned('done')}: backup [bold]{written.backup_id}[/] in {duration(seconds)}: {contents(written)}")
+    how = toned("PARTIAL" if incomplete(written) else "done")
+    page.print(f"{how}: backup [bold]{written.backup_id}[/] in {duration(seconds)}: {contents(written)}")
     if kept is not None:
         page.print(f"  resumed: {size(kept)} of it was there and was not sent again; the state is of {written.created_at}")
     page.print(f"  {uri}")
     for row in unresolved(written.extra.get("unresolved")):
         page.print(f"not in it: {row.object} {row.said}", markup=False)
     page.print(f"next: relight backup verify {uri}")
+
+
+def incomplete(written: Metadata) -> bool:
+    """Whether there may be more of the app than the backup has: an API did not answer."""
+    return any(row.silent for row in unresolved(written.extra.get("unresolved")))
 
 
 def contents(written: Metadata) -> str:

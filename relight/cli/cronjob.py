@@ -69,7 +69,7 @@ def cronjob(
     config = written(replace(session.config, apps=(chosen,), notify=(), escalate=()))
     rules = (rights.rules(rights.within(chosen, cluster)), rights.rules(rights.beyond(cluster)))
     objects = scheduled.manifest(chosen, config, mounted, rules, when, pod)
-    session.output.remarks(_notes(chosen, mounted, pod))
+    session.output.remarks([*_silent(cluster), *_notes(chosen, mounted, pod)])
     print(printed(objects), end="")
 
 
@@ -128,6 +128,14 @@ def _slow(app: App, when: scheduled.Schedule) -> list[str]:
     return [
         f"warning: this schedule cannot meet the RPO of {duration(app.rpo)}: {duration(gap)} may pass between two backups, "
         f"and one may take {duration(when.deadline)}; give a closer --schedule or a shorter --deadline, or change rpo"
+    ]
+
+
+def _silent(cluster: ClusterApi) -> list[str]:
+    return [
+        f"warning: {version} does not answer ({why}), so the manifest gives no right to what it serves; repair that API "
+        "and print the manifest again"
+        for version, why in cluster.silent.items()
     ]
 
 

@@ -84,7 +84,10 @@ def objects(found: dict[str, Any] | None) -> list[str]:
         return ["objects were not compared: that needs --primary, and a backup of the promoted site"]
     if "error" in found:
         return [f"objects could not be compared: {found['error']}"]
-    lines = [f"only on the promoted site: {one}" for one in found["only_here"]]
+    lines = [
+        f"not compared, the primary's {version} does not answer: {why}" for version, why in found["not_compared"].items()
+    ]
+    lines += [f"only on the promoted site: {one}" for one in found["only_here"]]
     lines += [f"only on the primary: {one}" for one in found["only_on_the_primary"]]
     more = [f"and {len(lines) - SHOWN} more: -o json shows all"] if len(lines) > SHOWN else []
     return lines[:SHOWN] + more or ["both sites have the same objects, by kind and name"]

@@ -85,12 +85,15 @@ def _go_on(one: Unfinished, app: str, at: datetime) -> str:
     return f"not finished: {one.backup_id}{since}; if it is not going on: {again}, with the same --volume options"
 
 
+UNUSABLE = (BackupState.INVALID, BackupState.UNOPENED)
+
+
 def _row(found: BackupSummary, entry: CatalogEntry | None, at: datetime) -> tuple[str, ...]:
     """State: what was just seen of it, or what the catalog knows of its bytes as long as no object has changed since."""
     age = duration((at - moment(found.created_at)).total_seconds()) if found.created_at else ""
     audit = entry.audit if entry and entry.audit.fingerprint == found.fingerprint else None
     said = audit.state.value if audit else "not read yet"
-    bad = found.problem or (audit.reason if audit and audit.state == BackupState.INVALID else "")
+    bad = found.problem or (audit.reason if audit and audit.state in UNUSABLE else "")
     bad = shorten(bad.replace(f"{found.uri}/", ""), SHORT, placeholder=" …")
     proven = f"{entry.proven_at} by {entry.proven_by}" if entry and entry.proven_by else ""
     state = f"{toned('FAILED')}: {escape(bad)}" if bad else toned("ok") if said == BackupState.VALID else said

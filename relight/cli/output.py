@@ -32,6 +32,7 @@ TONES = {
     "failed": "red",
     "TIMED_OUT": "red",
     "COULD_NOT_VERIFY": "yellow",
+    "PARTIAL": "yellow",
     "missing": "yellow",
     "passed": "green",
     "warning": "yellow",

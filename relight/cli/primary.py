@@ -8,7 +8,7 @@ from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
 from relight.errors import PrimaryNotReady, RelightError
-from relight.recovery.comparison import only_one_has
+from relight.recovery.comparison import compare
 from relight.recovery.wellness import unwell
 
 STORAGE = ("storage.k8s.io/v1", "StorageClass")
@@ -47,10 +47,12 @@ def _seen(cluster: Cluster, namespace: str) -> Primary:
 
 
 def differences(kubeconfig: Path, backup_uri: str, namespace: str) -> dict[str, Any]:
-    """Objects that only the promoted site has, as of its newest backup, and that only the primary has."""
+    """Objects that only the promoted site has, as of its newest backup, and that only the primary has; and which APIs of the
+    primary did not answer, so that nobody knows."""
     backup = open_backup(S3(), backup_uri)
     try:
-        here, there = only_one_has(backup.manifests(), Cluster(kubeconfig.expanduser()), namespace)
+        found = compare(backup.manifests(), Cluster(kubeconfig.expanduser()), namespace)
     except RelightError as error:
         return {"backup": backup_uri, "error": str(error)}
-    return {"backup": backup_uri, "only_here": here, "only_on_the_primary": there}
+    only = {"only_here": found.only_backup, "only_on_the_primary": found.only_cluster}
+    return {"backup": backup_uri, **only, "not_compared": found.not_compared}

@@ -1,6 +1,6 @@
 """What recovery needs of a Kubernetes API: ``relight.adapters.kube.Cluster`` is one, the tests' fake another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -24,7 +24,14 @@ class Kind(Protocol):
 
 
 class ClusterApi(Protocol):
-    """Plain dicts in and out. Methods raise the retryable cluster errors or ClusterRefused of ``relight.errors``."""
+    """Plain dicts in and out. Methods raise the retryable cluster errors or ClusterRefused of ``relight.errors``.
+
+    An API that a Service answers for (``delegated``) may be dead while the cluster is well: ``resources`` goes on without
+    it, and ``silent`` says which did not answer, by API version, and what came instead.
+    """
+
+    @property
+    def silent(self) -> Mapping[str, str]: ...
 
     def apply(self, obj: Object, *, field_manager: str = ..., force: bool = ..., dry_run: bool = ...) -> Object: ...
     def create(self, obj: Object, *, dry_run: bool = ...) -> Object: ...
@@ -48,3 +55,4 @@ class ClusterApi(Protocol):
     def version(self) -> Object: ...
     def ready(self) -> bool: ...
     def resources(self) -> Sequence[Kind]: ...
+    def delegated(self, api_version: str) -> bool: ...

@@ -1,24 +1,21 @@
 """Reads what a backup of an app must hold from its cluster: its objects, what its containers ran, where its data lies."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relight.errors import ClusterRefused, RelightError, RequestInvalid
-from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
+from relight.errors import ClusterRefused, RelightError, RequestInvalid, ServiceUnavailable
+from relight.recovery.cluster import ClusterApi, Object, Objects
 from relight.recovery.custom import cluster_kinds, named_by
 from relight.recovery.images import Image, by_digest, pinned
+from relight.recovery.inside import inside
 from relight.recovery.objects import containers, group, identity, pod_spec
 from relight.recovery.platforms import platforms, shown
 from relight.recovery.references import GroupKind, mentioned, referred
 from relight.recovery.release import as_before_freeze
 from relight.recovery.skips import kept_by_the_cluster
-from relight.recovery.unresolved import ABSENT, NO_KIND, UNREADABLE, Unresolved
+from relight.recovery.unresolved import ABSENT, NO_KIND, SILENT, UNREADABLE, Unresolved, unlisted
 
-CONCURRENCY = 8
-# Never worth a backup: made anew by every cluster, or views of other objects.
-LEFT_OUT = frozenset({"Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "PodMetrics", "Pod"})
 NOISE = ("managedFields", "selfLink")
 RBAC = "rbac.authorization.k8s.io"
 CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -61,47 +58,27 @@ def collect(
 ) -> Collected:
     """Everything of the namespace, and what it refers to beyond it. ``directories``: a claim's files by claim, where told.
 
+    An API that a Service answers for and that does not answer is told in ``unresolved``.
     Raises RequestInvalid when the namespace is not there or a bound claim's files cannot be found on this machine.
     """
     home = cluster.get("v1", "Namespace", None, namespace)
     if home is None:
         raise RequestInvalid(f"namespace {namespace!r}", "is not in the cluster", "name the app's namespace in relight.toml")
-    inside = _inside(cluster, namespace)
-    beyond, unresolved = _beyond(cluster, namespace, inside)
-    objects = [home | {"apiVersion": "v1", "kind": "Namespace"}, *inside, *beyond]
+    home |= {"apiVersion": "v1", "kind": "Namespace"}
+    own, silent = inside(cluster, namespace)
+    beyond, unresolved = _beyond(cluster, namespace, own)
+    objects = [home, *own, *beyond]
     pods = cluster.list("v1", "Pod", namespace)
     bare = [pod for pod in pods if not pod["metadata"].get("ownerReferences")]
     version = cluster.version()
     return Collected(
         objects=[_quiet(as_before_freeze(obj)) for obj in (*objects, *bare)],
-        images=_images(inside + bare, pods),
-        volumes=tuple(_volumes(cluster, namespace, inside, directories or {})),
+        images=_images(own + bare, pods),
+        volumes=tuple(_volumes(cluster, namespace, own, directories or {})),
         source={"cluster": name or namespace, "kubernetes_version": str(version.get("gitVersion", ""))},
-        unresolved=tuple(unresolved),
+        unresolved=(*unlisted(str(identity(home)), silent), *unresolved),
         platforms=platforms(cluster, pods),
     )
-
-
-def _inside(cluster: ClusterApi, namespace: str) -> Objects:
-    """Every object of the namespace, of every kind that can be listed."""
-    with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="collect") as pool:
-        listed = pool.map(lambda kind: cluster.list(kind.api_version, kind.kind, namespace), kinds_inside(cluster))
-        return [obj for objects in listed for obj in objects]
-
-
-def kinds_inside(cluster: ClusterApi) -> list[Kind]:
-    """The kinds of which a backup holds every object of the namespace."""
-    return list(_once([kind for kind in cluster.resources() if kind.namespaced and kind.kind not in LEFT_OUT]))
-
-
-def _once(kinds: list[Kind]) -> Iterator[Kind]:
-    """An old group may serve a kind of another group as well (Ingress of extensions): one is enough."""
-    seen: set[tuple[str, str]] = set()
-    for kind in sorted(kinds, key=lambda item: item.api_version.startswith("extensions/")):
-        family = "networking.k8s.io" if kind.api_version.startswith("extensions/") else kind.api_version.rpartition("/")[0]
-        if (family, kind.kind) not in seen:
-            seen.add((family, kind.kind))
-            yield kind
 
 
 def _beyond(cluster: ClusterApi, namespace: str, inside: Objects) -> tuple[Objects, list[Unresolved]]:
@@ -162,11 +139,16 @@ def _all(cluster: ClusterApi, served: Served, family: str, kind: str) -> Objects
 def _named(cluster: ClusterApi, served: Served, kind: GroupKind, name: str) -> tuple[Object | None, str]:
     """The object, or why it cannot be had."""
     if (version := served.get(kind)) is None:
-        return None, NO_KIND
+        mute = [why for silent, why in cluster.silent.items() if silent.rpartition("/")[0] == kind[0]]
+        return None, f"{SILENT}: {mute[0]}" if mute else NO_KIND
     try:
         found = cluster.get(version, kind[1], None, name)
     except ClusterRefused as error:
         return None, f"{UNREADABLE}: {error}"
+    except ServiceUnavailable as error:
+        if not cluster.delegated(version):
+            raise
+        return None, f"{SILENT}: {error}"
     return ({"apiVersion": version, "kind": kind[1]} | found, "") if found else (None, ABSENT)
 
 

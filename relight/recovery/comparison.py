@@ -1,28 +1,37 @@
 """Which objects only one of two sites has: a backup's, and those of a cluster that stands."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from relight.recovery.cluster import ClusterApi, Object
-from relight.recovery.collect import kinds_inside
-from relight.recovery.objects import identity
+from relight.recovery.inside import inside
+from relight.recovery.objects import group, identity
 from relight.recovery.skips import kept_by_the_cluster
 
 DERIVED = frozenset({"Job", "ReplicaSet", "Pod"})  # made by what is compared, or gone by tomorrow
 
 
-def only_one_has(backup: Iterable[Object], cluster: ClusterApi, namespace: str) -> tuple[list[str], list[str]]:
-    """What only the backup has, and what only the cluster has, of the namespace: ``Kind namespace/name``.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What only the backup has, and what only the cluster has: ``Kind namespace/name``. ``not_compared``: the API versions
+    that did not answer, and what came instead."""
 
-    Raises what the cluster refuses.
-    """
-    there = [obj for kind in kinds_inside(cluster) for obj in cluster.list(kind.api_version, kind.kind, namespace)]
-    inside = [obj for obj in backup if obj.get("metadata", {}).get("namespace") == namespace]
-    ours, theirs = _named(inside), _named(there)
-    return sorted(ours - theirs), sorted(theirs - ours)
+    only_backup: list[str]
+    only_cluster: list[str]
+    not_compared: dict[str, str]
 
 
-def _named(objects: Iterable[Object]) -> set[str]:
-    return {str(identity(obj)) for obj in objects if _compared(obj)}
+def compare(backup: Iterable[Object], cluster: ClusterApi, namespace: str) -> Comparison:
+    """The objects of the namespace. Raises what the cluster refuses."""
+    found, silent = inside(cluster, namespace)
+    groups = {version.rpartition("/")[0] for version in silent}
+    ours = _named((obj for obj in backup if obj.get("metadata", {}).get("namespace") == namespace), groups)
+    theirs = _named(found, groups)
+    return Comparison(sorted(ours - theirs), sorted(theirs - ours), dict(silent))
+
+
+def _named(objects: Iterable[Object], silent: set[str]) -> set[str]:
+    return {str(identity(obj)) for obj in objects if _compared(obj) and group(obj) not in silent}
 
 
 def _compared(obj: Object) -> bool:

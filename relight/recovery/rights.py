@@ -6,8 +6,9 @@ from itertools import groupby
 
 from relight.config import App
 from relight.recovery.cluster import ClusterApi, Kind, Object, Objects
-from relight.recovery.collect import CRD, SEARCHED, kinds_inside
+from relight.recovery.collect import CRD, SEARCHED
 from relight.recovery.custom import cluster_kinds
+from relight.recovery.inside import kinds_inside
 from relight.recovery.quiesce import STOPS
 from relight.recovery.references import REFERRED
 

@@ -1,6 +1,6 @@
 """The cluster that a plan is held against: an empty runner, known from a table, or one that stands and can be asked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -41,12 +41,13 @@ GroupVersionKind = tuple[str, str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """``served``: api version and kind, of the plan's own kinds at least. ``before``: what stands there of the plan's kinds.
-    ``named``: what else objects may refer to at cluster scope."""
+    ``named``: what else objects may refer to at cluster scope. ``silent``: API versions that do not answer, and why."""
 
     name: str
     served: frozenset[GroupVersionKind]
     before: Before = field(default_factory=dict, repr=False)
     named: frozenset[tuple[str, str, str]] = OWN
+    silent: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 EMPTY = Target(
@@ -62,12 +63,13 @@ def inspect(
     Raises the cluster's errors when it cannot be asked at all.
     """
     cluster.version()  # a cluster that does not answer is an error, not an empty one
-    kinds = sorted({(obj["apiVersion"], obj["kind"]) for item in objects if (obj := item.object) is not None})
+    listed = [(one.api_version, one.kind) for one in cluster.resources()]
+    asked = [item for item in objects if item.object is not None and item.object["apiVersion"] not in cluster.silent]
+    kinds = sorted({(obj["apiVersion"], obj["kind"]) for item in asked if (obj := item.object) is not None})
     with ThreadPoolExecutor(8, thread_name_prefix="inspect") as pool:
-        before = survey(cluster, objects, pool, lambda call: call(), Existing.KEEP)
+        before = survey(cluster, asked, pool, lambda call: call(), Existing.KEEP)
         answers = pool.map(lambda one: _serves(cluster, *one), kinds)
         served = frozenset(kind for kind, there in zip(kinds, answers, strict=True) if there)
-        listed = [(one.api_version, one.kind) for one in cluster.resources()]
         versions = {(version.rpartition("/")[0], kind): version for version, kind in listed}
         named = {
             (group, kind, obj["metadata"]["name"])
@@ -75,7 +77,8 @@ def inspect(
             if (version := versions.get((group, kind)))
             for obj in cluster.list(version, kind, brief=True)
         }
-    return Target(name=name, served=served | frozenset(listed), before=before, named=frozenset(named))
+    there = served | frozenset(listed)
+    return Target(name=name, served=there, before=before, named=frozenset(named), silent=dict(cluster.silent))
 
 
 def _serves(cluster: ClusterApi, version: str, kind: str) -> bool:
@@ -88,6 +91,8 @@ def _serves(cluster: ClusterApi, version: str, kind: str) -> bool:
 
 def unserved(target: Target, version: str, kind: str) -> str:
     """Why a version of a kind is not served, as far as the target itself tells."""
+    if version in target.silent:
+        return f"the target's {version} does not answer: {target.silent[version]}"
     group = version.rpartition("/")[0]
     others = sorted(other for other, name in target.served if name == kind and other.rpartition("/")[0] == group)
     if others:

@@ -1,9 +1,10 @@
 """What a client learns before its first object: health, version, and which kinds there are."""
 
 import pytest
-from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
+from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError, ServiceUnavailableError
 
 from tests.cluster.kube import Kube
+from tests.support import eventually
 
 # Every kind that the order of a restore names.
 NEEDED = {
@@ -44,3 +45,18 @@ def test_a_kind_that_is_not_served_is_not_found(kube: Kube) -> None:
         kube.kind("Unheard", "example.org/v1")
     with pytest.raises(NotFoundError):
         kube.call("get", "/apis/example.org/v1/unheards")
+
+
+def test_an_api_whose_service_is_not_there_is_listed_and_does_not_answer(kube: Kube) -> None:
+    spec = {"group": "dead.example.com", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100}
+    spec |= {"service": {"namespace": "default", "name": "nobody"}, "insecureSkipTLSVerify": True}
+    made = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "v1.dead.example.com"}}
+    kube.create(made | {"spec": spec})
+    try:
+        listed = lambda: "dead.example.com" in [one["name"] for one in kube.call("get", "/apis")["groups"]]  # noqa: E731
+        eventually(listed, "the API is listed")
+        for path in ("/apis/dead.example.com/v1", "/apis/dead.example.com/v1/namespaces/default/orders"):
+            with pytest.raises(ServiceUnavailableError):
+                kube.call("get", path)
+    finally:
+        kube.delete(made)

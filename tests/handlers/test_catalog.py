@@ -1,13 +1,20 @@
 """The catalog: each backup is proven as it appears, and two marks name the newest good ones, whoever moves them at once."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from lambdas.catalog.handler import handler
+from relight.adapters.calls import Refused, call
 from relight.adapters.catalog import Catalog
-from relight.backup import marks
+from relight.backup import marks, writer
+from relight.backup.catalog import select
+from relight.backup.writer import BackupSource
+from relight.config import Encryption
 from relight.errors import Conflict, RequestInvalid
 from relight.model import Audit, BackupState, CatalogEntry, Mark, MarkName
 from relight.records import replace
@@ -15,6 +22,7 @@ from tests.handlers.conftest import STORAGE, World
 from tests.handlers.conftest import backup as write_backup
 
 LEDGER = {"app": "ledger"}
+B2 = f"s3://{STORAGE}/app/backups/b2"
 
 
 @dataclass
@@ -94,6 +102,53 @@ def test_a_good_backup_is_read_once(world: World, monkeypatch: pytest.MonkeyPatc
     told("b1")
     monkeypatch.setattr("lambdas.catalog.handler.audit", lambda *_: pytest.fail("it was read again"))
     told("b1")
+
+
+# ---------------------------------------------------------------- sealed
+@pytest.fixture
+def sealed(world: World, tmp_path: Path) -> None:
+    """An open backup b1, and a sealed one b2."""
+    write_backup(world, "b1", "2026-11-23T02:00:00Z")
+    key = boto3.client("kms").create_key()["KeyMetadata"]
+    (tmp_path / "orders").write_text("1")
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "ledger"}}
+    held = BackupSource(
+        backup_id="b2",
+        app="ledger",
+        namespace="ledger",
+        created_at="2026-11-24T02:00:00Z",
+        manifests=[config],
+        volumes={("ledger", "data"): tmp_path},
+    )
+    writer.write_backup(world.store, B2, held, encryption=Encryption(kms_keys=(key["Arn"],)))
+
+
+def test_a_sealed_backup_is_opened_and_each_of_its_frames_is_proven(world: World, sealed: None) -> None:
+    assert told("b2")["last-valid"] == "b2"
+    assert entries()["b2"].audit.reason == "every byte of 1 frames and its digest"
+
+
+def test_a_sealed_backup_that_was_changed_is_damaged_though_its_digests_were_changed_too(world: World, sealed: None) -> None:
+    other = json.loads(world.store.get(f"{B2}/metadata.json"))
+    world.store.put(f"{B2}/metadata.json", json.dumps(other | {"notes": "nobody sealed this"}).encode())
+    assert told("b2")["last-valid"] == "b1" and entries()["b2"].audit.state == BackupState.INVALID
+
+
+def test_one_that_no_key_opens_today_is_not_damaged_and_is_tried_again(
+    world: World, sealed: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def disabled(*_: Any, **__: Any) -> None:
+        raise Refused({"Error": {"Code": "DisabledException"}})
+
+    monkeypatch.setattr("relight.adapters.keys.call", disabled)
+    assert told("b2")["last-valid"] == "b1"
+    found = entries()["b2"].audit
+    assert found.state == BackupState.UNOPENED and "it is disabled; enable it" in found.findings[0]
+    assert '"NewestBackupInvalid": 1' in capsys.readouterr().out
+    monkeypatch.setattr("relight.adapters.keys.call", call)
+    known = Catalog("relight").entries("ledger")
+    assert select(world.store, f"s3://{STORAGE}/app", known=known).backup_id == "b2"  # a run waits for no round
+    assert handler(LEDGER, Context())["ledger"]["last-valid"]["backup_id"] == "b2"
 
 
 @pytest.mark.parametrize(

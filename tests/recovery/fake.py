@@ -38,6 +38,8 @@ class FakeCluster:
     at_once: int = 0
     most_at_once: int = 0
     versions: int = 0
+    silent: dict[str, str] = field(default_factory=dict)
+    services: set[str] = field(default_factory=set)
 
     # ------------------------------------------------------------ the protocol
     def apply(self, obj: Object, *, field_manager: str = "relight", force: bool = True, dry_run: bool = False) -> Object:
@@ -108,6 +110,9 @@ class FakeCluster:
     def resources(self) -> Sequence[FakeKind]:
         kinds = {(obj["apiVersion"], obj["kind"]) for obj in self.store.values()}
         return [FakeKind(version, kind, kind not in CLUSTER_SCOPED) for version, kind in sorted(kinds)]
+
+    def delegated(self, api_version: str) -> bool:
+        return api_version in self.services
 
     # ------------------------------------------------------------ for tests
     def put(self, obj: Object) -> Object:

@@ -1,6 +1,6 @@
 """What the cluster says it is and serves: version, groups, resources, and the little OpenAPI that kubectl asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from relight.local.cluster.kinds import Kinds, Resource
@@ -25,12 +25,12 @@ VERSION = {
 }
 
 
-def _groups(kinds: Kinds) -> dict[str, list[str]]:
+def _groups(kinds: Kinds, delegated: Iterable[tuple[str, str]] = ()) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for resource in kinds:
-        versions = found.setdefault(resource.group, [])
-        if resource.version not in versions:
-            versions.append(resource.version)
+    for group, version in (*((one.group, one.version) for one in kinds), *delegated):
+        versions = found.setdefault(group, [])
+        if version not in versions:
+            versions.append(version)
     return found
 
 
@@ -96,20 +96,18 @@ def _openapi_index(kinds: Kinds) -> Obj:
 FIXED: dict[str, Callable[[Kinds], Obj]] = {
     "version": lambda _: VERSION,
     "api": lambda _: {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
-    "apis": lambda kinds: {
-        "kind": "APIGroupList",
-        "apiVersion": "v1",
-        "groups": [_group(name, versions) for name, versions in _groups(kinds).items() if name],
-    },
     "openapi/v3": _openapi_index,
 }
 
 
-def describe(kinds: Kinds, path: str) -> Obj:
-    """The document at a discovery path. Raises Refusal (404) where there is none."""
+def describe(kinds: Kinds, path: str, delegated: Iterable[tuple[str, str]]) -> Obj:
+    """The document at a discovery path. ``delegated``: (group, version) of what others serve. Raises Refusal (404)."""
     if path in FIXED:
         return FIXED[path](kinds)
     match path.split("/"):
+        case ["apis"]:
+            groups = [_group(name, versions) for name, versions in _groups(kinds, delegated).items() if name]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
         case ["api", version]:
             return _resources(kinds, "", version)
         case ["apis", group, version]:

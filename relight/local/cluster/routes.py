@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from relight.local.cluster import discovery, refusals, requests, selectors
+from relight.local.cluster import aggregation, discovery, refusals, requests, selectors
 from relight.local.cluster.accounts import Account, Accounts, Ask
 from relight.local.cluster.api import Api
 from relight.local.cluster.requests import Target
@@ -58,9 +58,12 @@ class Routes:
         path = request.path.strip("/")
         if path.split("/")[0] in HEALTH:
             return web.Response(text="ok")
+        delegated = aggregation.delegated(self.api.store, self.api.kinds) if path.startswith("apis") else {}
+        if (told := aggregation.ask(delegated, path)) is not None:
+            return answer(told)
         where = requests.target(self.api.kinds, path)
         if where is None:
-            return answer(discovery.describe(self.api.kinds, path))
+            return answer(discovery.describe(self.api.kinds, path, delegated))
         self.accounts.authorize(account, Ask.of(request.method, where, watching(request)))
         if where.subresource in self.subresources:
             return await self.subresources[where.subresource](request, where)

@@ -53,11 +53,17 @@ def _unreachable(hook: Obj, store: Store) -> str:
     service = hook["clientConfig"].get("service")
     if service is None:
         return ""
+    if not (why := nobody_behind(service, store)):
+        return ""
     namespace, name = service["namespace"], service["name"]
     address = f"https://{name}.{namespace}.svc:{service.get('port', 443)}{service.get('path', '/')}"
-    post = f'Post "{address}?timeout={hook.get("timeoutSeconds", 10)}s"'
+    return f'Post "{address}?timeout={hook.get("timeoutSeconds", 10)}s": {why}'
+
+
+def nobody_behind(service: Obj, store: Store) -> str:
+    """Why a Service, named as webhooks and APIServices do, cannot be asked; empty where it can."""
+    namespace, name = service["namespace"], service["name"]
     if store.get("services", namespace, name) is None:
-        return f'{post}: service "{name}" not found'
+        return f'service "{name}" not found'
     subsets = (store.get("endpoints", namespace, name) or {}).get("subsets") or ()
-    ready = any(subset.get("addresses") for subset in subsets)
-    return "" if ready else f'{post}: no endpoints available for service "{name}"'
+    return "" if any(subset.get("addresses") for subset in subsets) else f'no endpoints available for service "{name}"'
