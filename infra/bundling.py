@@ -24,27 +24,32 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".relight" / "bundles"
 KEPT = 4  # versions of a bundle that stay in the cache
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
-# SDK models of other services stay out.
+# SDK models of other services stay out; so does what a service was before its latest version.
 SERVICES = {"backup", "cloudwatch", "dynamodb", "ec2", "kms", "s3", "sns", "ssm", "stepfunctions", "sts"}
 SERVICES |= {"iam", "lambda", "route53", "secretsmanager"}  # what promotions change
 SERVICES |= {"ecr", "events", "iam", "scheduler", "service-quotas", "sqs"}  # what a check of readiness reads besides
+AGENTS_SERVICES = {"dynamodb", "kms", "s3", "stepfunctions", "sts"}  # a runner unpacks its bundle while a recovery waits
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """``sources``: packages of this repository; ``without``: what of them stays out."""
+    """``sources``: packages of this repository; ``without``: what of them stays out. ``services``: whose SDK models it has;
+    ``unused``: what of the wheels it leaves out besides ``UNUSED``."""
 
     name: str
     sources: tuple[str, ...]
     without: tuple[str, ...]
+    services: frozenset[str]
+    unused: tuple[str, ...] = ()
 
     @property
     def lock(self) -> Path:
         return ROOT / "infra" / "locks" / f"{self.name}.txt"
 
 
-FUNCTION = Bundle("function", ("relight", "lambdas"), ("relight/local", "relight/cli", "relight/agent"))
-AGENT = Bundle("agent", ("relight",), ("relight/local", "relight/cli"))
+PAGES = ("jinja2*", "markupsafe*", "jwt", "pyjwt*")  # what only pages and those who sign in to them need
+FUNCTION = Bundle("function", ("relight", "lambdas"), ("relight/local", "relight/cli", "relight/agent"), frozenset(SERVICES))
+AGENT = Bundle("agent", ("relight",), ("relight/local", "relight/cli"), frozenset(AGENTS_SERVICES), PAGES)
 
 LAMBDA = "lambda"
 LOCAL = "local"
@@ -63,6 +68,7 @@ UNUSED: tuple[str, ...] = ("boto3", "boto3-*", "s3transfer*", "cffi", "pycparser
 # The Kubernetes client's other half, and what only that needs.
 UNUSED += ("kubernetes/aio", "aiohttp*", "aiohappyeyeballs*", "aiosignal*", "attr", "attrs*", "frozenlist*", "multidict*")
 UNUSED += ("propcache*", "yarl*")
+UNUSED += ("botocore/data/*/*/examples-1.json",)
 UNUSED += ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/[!_j]*")
 
 
@@ -117,7 +123,7 @@ def _wheels_key(bundle: Bundle, platform: str) -> str:
 def _wheels(archive: Path, bundle: Bundle, platform: str) -> None:
     content = archive.with_suffix("")
     _install(content, bundle, platform)
-    _prune(content)
+    _prune(content, bundle)
     _compile(content, platform)
     pack(content, archive)
 
@@ -149,10 +155,13 @@ def _install(content: Path, bundle: Bundle, platform: str) -> None:
         )
 
 
-def _prune(content: Path) -> None:
+def _prune(content: Path, bundle: Bundle) -> None:
     data = content / "botocore" / "data"
-    services = [p for p in data.iterdir() if p.is_dir() and p.name not in SERVICES]
-    for path in [*services, *(p for pattern in (*PRUNED, *UNUSED) for p in content.glob(pattern))]:
+    for service in [path for path in data.iterdir() if path.is_dir()]:
+        earlier = sorted(path for path in service.iterdir() if path.is_dir())[:-1]
+        for path in earlier if service.name in bundle.services else [service]:
+            shutil.rmtree(path)
+    for path in [p for pattern in (*PRUNED, *UNUSED, *bundle.unused) for p in content.glob(pattern)]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

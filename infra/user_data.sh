@@ -32,9 +32,8 @@ give_up() {
 }
 trap give_up EXIT
 
-enable_unit() { # name, unit text on stdin
+enable_unit() { # name, unit text on stdin; enabling makes systemd read its units again
   cat > "$UNITS/$1.service"
-  systemctl daemon-reload
   systemctl enable --now "$1.service"
   say "$1 started"
 }
@@ -106,26 +105,26 @@ JSON
 # ------------------------------------------------------------------ 3. pinned artifacts, signed requests, checked digests
 EMPTY_SHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
-signature() { # curl config lines that sign an S3 request as this instance
-  local role
-  role=$(imds iam/security-credentials/ | head -n 1)
-  imds "iam/security-credentials/$role" | python3 -c '
-import json, sys
-given = json.load(sys.stdin)
-print("user = \"%s:%s\"" % (given["AccessKeyId"], given["SecretAccessKey"]))
-print("header = \"x-amz-security-token: %s\"" % given["Token"])'
+signature() { # curl config lines that sign an S3 request as this instance, of credentials that are good for hours
+  local role given
+  role=$(imds iam/security-credentials/ | head -n 1) || return
+  given=$(imds "iam/security-credentials/$role") || return
+  field() { [[ $given =~ \"$1\"[[:space:]]*:[[:space:]]*\"([^\"]+)\" ]] && printf '%s' "${BASH_REMATCH[1]}"; }
+  printf 'user = "%s:%s"\n' "$(field AccessKeyId)" "$(field SecretAccessKey)"
+  printf 'header = "x-amz-security-token: %s"\n' "$(field Token)"
 }
+signed=$(signature)
 
-download() { # bucket, key, file; gives up on a transfer that stalls for 10 s, and on any after two minutes
-  signature \
+s3() { # bucket, key, options; gives up on a transfer that stalls for 10 s, and on any after two minutes
+  printf '%s\n' "$signed" \
     | curl -sSf --retry 4 --retry-connrefused --retry-max-time 60 --connect-timeout 5 --speed-limit 1024 --speed-time 10 \
-      --max-time 120 --config - --aws-sigv4 "aws:amz:$REGION:s3" -H "x-amz-content-sha256: $EMPTY_SHA256" -o "$3" "$S3/$1/$2"
+      --max-time 120 --config - --aws-sigv4 "aws:amz:$REGION:s3" -H "x-amz-content-sha256: $EMPTY_SHA256" "${@:3}" "$S3/$1/$2"
 }
 
-fetch() { # bucket, key, sha256, file; a connection that broke is opened anew, S3's refusal (curl's 22) is final
+again() { # bucket, key, options; a connection that broke is opened anew, S3's refusal (curl's 22) is final
   local attempt status
   for attempt in 1 2 3; do
-    download "$1" "$2" "$4.part" && break
+    s3 "$@" && return
     status=$?
     if [ "$status" -eq 22 ] || [ "$attempt" -eq 3 ]; then
       say "s3://$1/$2 could not be fetched (curl's status $status)"
@@ -133,6 +132,22 @@ fetch() { # bucket, key, sha256, file; a connection that broke is opened anew, S
     fi
     sleep "$attempt"
   done
+}
+
+# A connection to S3 carries so much a second and no more, so a large object comes over a few. Its parts are proven as one.
+PART=$((4 * 1024 * 1024)) CONNECTIONS=4
+fetch() { # bucket, key, sha256, file
+  local size step from one parts=() running=()
+  size=$(again "$1" "$2" -I | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ength: *//p' | tail -n 1) || return
+  step=$((size / CONNECTIONS + 1 > PART ? size / CONNECTIONS + 1 : PART))
+  for ((from = 0; from < size; from += step)); do
+    parts+=("$4.part.$from")
+    again "$1" "$2" -r "$from-$((from + step - 1))" -o "$4.part.$from" &
+    running+=($!)
+  done
+  for one in "${running[@]}"; do wait "$one" || return; done
+  cat "${parts[@]}" > "$4.part"
+  rm "${parts[@]}"
   printf '%s  %s\n' "$3" "$4.part" | sha256sum --check --status \
     || { say "s3://$1/$2 is not the pinned artifact: its sha256 is not $3"; return 1; }
   mv "$4.part" "$4"

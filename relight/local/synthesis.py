@@ -31,7 +31,8 @@ while [ $# -gt 0 ]; do
 done
 export PYTHONPATH={checkout}
 exec {python} -m relight.local.cluster --data "$data" --port 0 --kubeconfig "$kubeconfig" --name "$name" \\
-  --allow-host-path "${{data%/rancher/k3s}}" --start-seconds {pace.cluster} --pod-seconds {pace.pod}
+  --allow-host-path "${{data%/rancher/k3s}}" --start-seconds {pace.cluster} --asked-at "$(date +%s.%N)" \\
+  --pod-seconds {pace.pod}
 """
 
 

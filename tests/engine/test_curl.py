@@ -41,6 +41,8 @@ def test_it_fetches_a_private_object_with_a_signature(aws: Account, engine: Engi
     done = run(*flags, "-o", str(target), url, config=secret)
     assert (done.returncode, done.stderr) == (0, "")
     assert target.read_bytes() == b"the agent"
+    assert "content-length: 9\n" in run(*flags, "-I", url, config=secret).stdout.lower()
+    assert run(*flags, "-r", "4-6", url, config=secret).stdout == "age"
     wrong = run(*flags, "-o", str(tmp_path / "none"), url, config=secret.replace(":", ":wrong"))
     assert wrong.returncode == curl.REFUSED
     assert not (tmp_path / "none").exists()

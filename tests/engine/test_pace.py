@@ -1,10 +1,11 @@
-"""A simulated boot takes as long as it is told to, counted from RunInstances."""
+"""A simulated boot, and a cluster's simulated start, take as long as they are told to, counted from when it was asked."""
 
 import time
 from pathlib import Path
 
 import pytest
 
+from relight.local.cluster.__main__ import arguments
 from relight.local.instances.machine import Machine, Orders
 
 
@@ -23,3 +24,8 @@ def test_what_the_process_took_to_start_is_a_part_of_the_boot(
     monkeypatch.setattr(machine._off, "wait", waited.append)
     machine.boot()
     assert waited == [pytest.approx(left, abs=0.5)]
+
+
+def test_what_a_clusters_process_took_to_start_is_a_part_of_its_start(tmp_path: Path) -> None:
+    words = ["--data", str(tmp_path), "--kubeconfig", str(tmp_path / "config"), "--start-seconds", "3", "--asked-at", "100"]
+    assert arguments(words).answers_at == 103.0

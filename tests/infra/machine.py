@@ -86,19 +86,27 @@ def signature(method: str, path: str, headers: Any) -> str:
     return str(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))
 
 
+def wanted(headers: Any) -> slice:
+    """The part of an object that a request asks for: all of it where it does not say."""
+    first, _, last = headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+    return slice(int(first), int(last) + 1 if last else None)
+
+
 @contextmanager
 def served(cloud: Cloud) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = cloud.answer(self.command, self.path, self.headers)
+            part = (body or b"")[wanted(self.headers)]
             self.send_response(404 if body is None else 200)
-            if self.path in cloud.cut:
+            cut = self.command == "GET" and self.path in cloud.cut
+            if cut:
                 cloud.cut.remove(self.path)
-                self.send_header("Content-Length", "1000000")
+            self.send_header("Content-Length", "1000000" if cut else str(len(part)))
             self.end_headers()
-            self.wfile.write(body or b"")
+            self.wfile.write(b"" if self.command == "HEAD" else part)
 
-        do_PUT = do_GET
+        do_PUT = do_HEAD = do_GET
 
         def log_message(self, *_: Any) -> None: ...
 

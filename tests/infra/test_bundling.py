@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
+import grimp
 import pytest
 
 from infra import bundling
-from infra.bundling import AGENT, FUNCTION, LAMBDA, LOCAL, SERVICES, build, pack
+from infra.bundling import AGENT, FUNCTION, LAMBDA, LOCAL, build, pack
 from relight.errors import DownloadFailed, ToolMissing
 from tests.infra.conftest import ROOT, Templates
 from tests.infra.template import functions, only
@@ -100,7 +102,8 @@ def test_a_bundle_holds_nothing_that_it_is_not_for(unpacked: dict[str, Path], bu
     for left_out in (*bundle.without, "tests", "infra", "aws_cdk", "ministack", "bin", official, "boto3"):
         assert not (folder / left_out).exists()
     assert (folder / "lambdas").exists() == (bundle is FUNCTION)
-    assert {path.name for path in (folder / "botocore/data").iterdir() if path.is_dir()} <= SERVICES
+    assert {path.name for path in (folder / "botocore/data").iterdir() if path.is_dir()} <= bundle.services
+    assert all(len(list(path.iterdir())) == 1 for path in (folder / "botocore/data").iterdir() if path.is_dir())
 
 
 @pytest.mark.slow
@@ -130,14 +133,27 @@ def test_for_aws_every_compiled_module_is_for_the_machine_and_python_that_run_it
     assert {(head[:4], head[4], int.from_bytes(head[18:20], "little")) for head in compiled.values()} == {ELF_64_AARCH64}
 
 
+def called(adapters: Iterable[Path]) -> set[str]:
+    """The services that adapters make a client of."""
+    return {name for path in adapters for name in re.findall(r'(?:call|client)\(\s*"([a-z0-9-]+)"', path.read_text())}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_sdk_in_a_bundle_knows_every_service_that_is_called(unpacked: dict[str, Path]) -> None:
+def test_the_sdk_in_the_functions_bundle_knows_every_service_that_is_called(unpacked: dict[str, Path]) -> None:
     for_people = {"triggers.py", "console.py", "functions.py"}  # the CLI's, which runs with the whole SDK
-    sources = [path for path in (ROOT / "relight/adapters").glob("*.py") if path.name not in for_people]
-    called = {name for path in sources for name in re.findall(r'(?:call|client)\(\s*"([a-z0-9-]+)"', path.read_text())}
-    assert {"s3", "dynamodb", "ec2", "stepfunctions"} <= called
-    assert called <= {path.name for path in (unpacked["function"] / "botocore/data").iterdir()}
+    services = called(path for path in (ROOT / "relight/adapters").glob("*.py") if path.name not in for_people)
+    assert {"s3", "dynamodb", "ec2", "stepfunctions"} <= services
+    assert services <= {path.name for path in (unpacked["function"] / "botocore/data").iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_sdk_in_the_agents_bundle_knows_every_service_that_it_calls(unpacked: dict[str, Path]) -> None:
+    reached = grimp.build_graph("relight").find_upstream_modules("relight.agent", as_package=True)
+    services = called(ROOT / f"{name.replace('.', '/')}.py" for name in reached if name.startswith("relight.adapters."))
+    assert {"s3", "dynamodb", "stepfunctions"} <= services
+    assert services <= {path.name for path in (unpacked["agent"] / "botocore/data").iterdir()}
 
 
 @pytest.mark.slow

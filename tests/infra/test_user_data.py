@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -66,6 +67,24 @@ def test_its_requests_are_signed_as_s3_wants_them(tmp_path: Path) -> None:
     boot(tmp_path, there)
     assert there.refused == []
     assert len([path for path in there.asked if path.startswith("GET /assets/")]) == 3
+
+
+def test_a_large_artifact_comes_over_several_connections_and_is_proven_as_one(tmp_path: Path) -> None:
+    large, there = random.Random(7).randbytes(9 * 2**20 + 1), cloud()
+    there.objects[f"/assets/{sha256(K3S)}"] = large
+    runner = boot(tmp_path, there, K3S_SHA256=sha256(large))
+    assert (runner.status, there.refused) == (0, []), runner.output
+    assert there.asked.count(f"GET /assets/{sha256(K3S)}") == 3
+    assert (runner.disk / "usr/local/bin/k3s").read_bytes() == large
+    assert [path.name for path in (runner.disk / "usr/local/bin").iterdir()] == ["k3s"]
+
+
+def test_a_large_artifact_of_which_one_part_is_wrong_ends_the_machine(tmp_path: Path) -> None:
+    large, there = random.Random(7).randbytes(9 * 2**20 + 1), cloud()
+    there.objects[f"/assets/{sha256(K3S)}"] = large[:-1] + b"?"
+    runner = boot(tmp_path, there, K3S_SHA256=sha256(large))
+    assert (runner.status != 0, runner.powered_off) == (True, True)
+    assert not runner.has("usr/local/bin/k3s")
 
 
 def test_no_secret_is_an_argument_or_a_line_of_the_log(tmp_path: Path) -> None:

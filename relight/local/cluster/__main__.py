@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
+import time
 from pathlib import Path
 
 from relight.errors import UserError
@@ -24,6 +25,7 @@ def arguments(given: list[str] | None = None) -> Arguments:
         help="a directory below which pods may mount host paths; repeat it for more (default: the parent of DIR)",
     )
     parser.add_argument("--start-seconds", type=float, default=0.0, help="until it begins to answer")
+    parser.add_argument("--asked-at", type=float, default=time.time(), help="since when, in epoch seconds (default: now)")
     parser.add_argument("--pod-seconds", type=float, default=0.0, help="until a pod's containers start")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes: whoever started it is gone")
     parsed = parser.parse_args(given)
@@ -35,7 +37,7 @@ def arguments(given: list[str] | None = None) -> Arguments:
         parsed.port,
         paths,
         parsed.lifeline,
-        parsed.start_seconds,
+        parsed.asked_at + parsed.start_seconds,
         parsed.pod_seconds,
     )
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import ssl
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """How a cluster is started; ``host_paths`` are the roots below which pods may mount the host's directories."""
+    """How a cluster is started; ``host_paths`` are the roots below which pods may mount the host's directories.
+    ``answers_at``: epoch seconds before which it does not answer; what this process takes to start is a part of that."""
 
     data: Path
     kubeconfig: Path
@@ -50,7 +52,7 @@ class Arguments:
     port: int = 0
     host_paths: tuple[Path, ...] = ()
     lifeline: bool = False
-    start_seconds: float = 0.0
+    answers_at: float = 0.0
     pod_seconds: float = 0.0
 
 
@@ -62,7 +64,7 @@ async def serve(arguments: Arguments) -> None:
     if arguments.lifeline:
         watch_lifeline(lambda: loop.call_soon_threadsafe(stop.set))
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), arguments.start_seconds)
+        await asyncio.wait_for(stop.wait(), max(0.0, arguments.answers_at - time.time()))
     async with cluster(arguments):
         await stop.wait()
 

@@ -15,7 +15,9 @@ REFUSED, FAILED, UNREACHABLE = 22, 1, 7  # curl's own exit statuses
 
 def main() -> int:
     given = parse(sys.argv[1:] + configured(sys.argv[1:]))
+    given.request = "HEAD" if given.head else given.request
     headers = dict(line.split(": ", 1) for line in given.header)
+    headers |= {"Range": f"bytes={given.range}"} if given.range else {}
     if given.aws_sigv4:
         headers = signed(given, headers)
     try:
@@ -26,7 +28,9 @@ def main() -> int:
     if given.fail and answer.status >= 400:
         print(f"curl: (22) The requested URL returned error: {answer.status}", file=sys.stderr)
         return REFUSED
-    if given.output:
+    if given.head:
+        sys.stdout.write("".join(f"{name}: {value}\n" for name, value in answer.headers.items()))
+    elif given.output:
         with open(given.output, "wb") as file:  # noqa: PTH123 (as small as curl's own)
             file.write(answer.data)
     else:
@@ -39,6 +43,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="curl", allow_abbrev=False)
     parser.add_argument("url")
     parser.add_argument("-X", "--request", default="GET")
+    parser.add_argument("-I", "--head", action="store_true")
+    parser.add_argument("-r", "--range")
     parser.add_argument("-H", "--header", action="append", default=[])
     parser.add_argument("-o", "--output")
     parser.add_argument("-w", "--write-out")
