@@ -146,7 +146,7 @@ fetch() { # bucket, key, sha256, file
     running+=($!)
   done
   for one in "${running[@]}"; do wait "$one" || return; done
-  cat "${parts[@]}" > "$4.part"
+  cat "${parts[@]}" < /dev/null > "$4.part"
   rm "${parts[@]}"
   printf '%s  %s\n' "$3" "$4.part" | sha256sum --check --status \
     || { say "s3://$1/$2 is not the pinned artifact: its sha256 is not $3"; return 1; }
