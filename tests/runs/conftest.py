@@ -39,3 +39,10 @@ def inbox(stage: Stage) -> Iterator[Inbox]:
     made = Inbox(stage)
     yield made
     made.close()
+
+
+@pytest.fixture
+def called_out(stage: Stage) -> Iterator[Inbox]:
+    made = Inbox(stage, "escalation")
+    yield made
+    made.close()

@@ -1,4 +1,4 @@
-"""What people are told: a subscriber of the engine's topic."""
+"""What people are told: a subscriber of one of the engine's topics."""
 
 import json
 
@@ -6,13 +6,13 @@ from tests.runs.stage import Stage
 
 
 class Inbox:
-    """A subscriber of the topic that people hear from."""
+    """``hears``: notices, as everybody does, or escalation, as who is called when nobody decides."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, hears: str = "notices") -> None:
         self._sqs, self._sns = stage.aws("sqs"), stage.aws("sns")
-        self._queue = self._sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        self._queue = self._sqs.create_queue(QueueName=f"inbox-{hears}")["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        (topic,) = [one["TopicArn"] for one in self._sns.list_topics()["Topics"] if one["TopicArn"].endswith("-notices")]
+        (topic,) = [one["TopicArn"] for one in self._sns.list_topics()["Topics"] if one["TopicArn"].endswith(f"-{hears}")]
         sns = {
             "Effect": "Allow",
             "Principal": {"Service": "sns.amazonaws.com"},

@@ -207,8 +207,19 @@ class Stage(Faults):
         """All that a run leaves for people to read: evidence, every log, the console's answers."""
         with self.signed_in():
             evidence = [S3().get(found.uri) for found in S3().list(f"{self.evidence(run_id)}/")]
-        logs = [*self._logs(), self.engine.calls.read_bytes()]
+        logs = [*self._logs(), self.logged().encode(), self.engine.calls.read_bytes()]
         return b"\n".join([*evidence, *logs, json.dumps(self.see(run_id)).encode()]).decode(errors="replace")
+
+    def logged(self) -> str:
+        """All that functions wrote into their logs."""
+        groups = self.aws("logs").describe_log_groups()["logGroups"]
+        pages = self.aws("logs").get_paginator("filter_log_events").paginate
+        return "\n".join(
+            event["message"]
+            for group in groups
+            for page in pages(logGroupName=group["logGroupName"])
+            for event in page["events"]
+        )
 
     def _logs(self) -> Iterator[bytes]:
         for folder, _, names in os.walk(self.engine.state):  # a runner's folder may go while it is read

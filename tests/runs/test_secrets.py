@@ -105,7 +105,7 @@ def test_no_callback_token_is_told_to_anyone(
         look("ended", walk)
     holds(stage, run_id)
     stage.until(lambda: any(run_id in subject for subject in inbox.subjects()), "people are told")
-    seen |= {"messages": "\n".join(inbox.seen), "evidence, logs": stage.said(run_id)}
-    assert all(run_id in seen[where] for where in ("messages", "evidence, logs", "ended: relight status", "approved"))
+    seen |= {"messages": "\n".join(inbox.seen), "evidence, logs": stage.said(run_id), "functions' logs": stage.logged()}
+    assert all(run_id in seen[one] for one in ("messages", "evidence, logs", "functions' logs", "ended: relight status"))
     assert len(secrets) > len(("restore", "validate", "approve", "promote", "serve"))
     assert "\n".join(leaks(secrets, seen)) == ""
