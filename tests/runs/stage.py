@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from relight.local.cluster import start
 from relight.local.engine import Engine
 from relight.view import read
 from tests.runs.faults import Faults
+from tests.runs.told import Told
 
 SAMPLE = Path(__file__).parents[2] / "examples/sample/relight.toml"
 RUN_SECONDS = 120.0
@@ -43,7 +44,7 @@ def quick(app: App) -> tuple[Validator, ...]:
     return tuple(replace(validator, deadline=30) for validator in app.validators)
 
 
-class Stage(Faults):
+class Stage(Faults, Told):
     def __init__(self, state: Path, port: int) -> None:
         self.engine = Engine(state / "engine", port=port, wait_scale=0.05)
         self._state = state
@@ -195,37 +196,6 @@ class Stage(Faults):
         """Which site production's pointer names."""
         with self.signed_in():
             return str(json.loads(S3().get(self.pointer))["site"])
-
-    def secrets(self) -> set[str]:
-        """Task tokens that the table has now, and the key that the sample app keeps in a Secret."""
-        rows = self.aws("dynamodb").scan(TableName=self.deployment.table, ConsistentRead=True)["Items"]
-        tasks = [json.loads(row["body"]["S"]) for row in rows if row["sk"]["S"].startswith("task#")]
-        tokens = {row["token"]["S"] for row in rows if "token" in row} | {task["token"] for task in tasks}
-        return tokens | {self.engine.environment("sample")["AWS_SECRET_ACCESS_KEY"]}
-
-    def said(self, run_id: str) -> str:
-        """All that a run leaves for people to read: evidence, every log, the console's answers."""
-        with self.signed_in():
-            evidence = [S3().get(found.uri) for found in S3().list(f"{self.evidence(run_id)}/")]
-        logs = [*self._logs(), self.logged().encode(), self.engine.calls.read_bytes()]
-        return b"\n".join([*evidence, *logs, json.dumps(self.see(run_id)).encode()]).decode(errors="replace")
-
-    def logged(self) -> str:
-        """All that functions wrote into their logs."""
-        groups = self.aws("logs").describe_log_groups()["logGroups"]
-        pages = self.aws("logs").get_paginator("filter_log_events").paginate
-        return "\n".join(
-            event["message"]
-            for group in groups
-            for page in pages(logGroupName=group["logGroupName"])
-            for event in page["events"]
-        )
-
-    def _logs(self) -> Iterator[bytes]:
-        for folder, _, names in os.walk(self.engine.state):  # a runner's folder may go while it is read
-            for log in (Path(folder, name) for name in names if name.endswith(".log")):
-                with suppress(FileNotFoundError):
-                    yield log.read_bytes()
 
     # ------------------------------------------------------------ breaking things
     def processes(self, instance_id: str, word: str) -> list[int]:

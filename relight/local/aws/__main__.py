@@ -43,6 +43,7 @@ def surroundings(options: argparse.Namespace | SimpleNamespace) -> dict[str, str
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
         "MINISTACK_REGION": options.region,
+        "POWERTOOLS_LOG_LEVEL": "INFO",  # functions log as on AWS; LOG_LEVEL, which they inherit, is MiniStack's own
         "S3_DATA_DIR": str(options.state / "s3"),
         "SFN_WAIT_SCALE": str(options.wait_scale),
         "SFTP_ENABLED": "0",
