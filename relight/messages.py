@@ -93,7 +93,8 @@ FORMS: dict[Kind, Form] = {
     Kind.PROMOTED: Form(
         title="{app}: promoted, {run_id} is production now",
         what="{app} is production on the recovered runner, approved by {who}.",
-        means="What was written after the backup of {backup_made} is not there. It serves for up to a year.",
+        means="What was written after the backup of {backup_made} is not there. It serves until it is handed back: "
+        "its lease of {lease} is renewed while it is heard of.",
         do=(HAND_BACK,),
     ),
     Kind.REJECTED: Form(

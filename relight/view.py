@@ -133,7 +133,7 @@ def read(raw: dict[str, Any]) -> View:
         backup_made=(facts.get("plan") or {}).get("created_at"),
         passed_over=tuple((facts.get("plan") or {}).get("passed_over") or ()),
         runner=(facts.get("launch") or {}).get("instance_id"),
-        runner_ends=(facts.get("launch") or {}).get("expires_at"),
+        runner_ends=(raw.get("serving") or {}).get("until") or (facts.get("launch") or {}).get("expires_at"),
         said={phase: told(facts[name]) for phase, (name, told) in TOLD.items() if facts.get(name)},
         recovered_at=raw.get("recovered_at"),
         ask_until=(raw.get("again") or {}).get("until"),

@@ -12,7 +12,7 @@ KNOWN = {
     "effect": "it becomes production", "backup_id": "b1", "backup_made": "2026-11-23T02:00:00Z", "runner": "i-1 m7g.large",
     "checks": "3", "passed": "3", "needed": "2", "got": "1", "who": "bob", "by": "bob", "why": "alone at night",
     "left": "60 min", "since": "2026-11-23T04:00:00Z", "summary": "shop: it failed.", "outcome": "Failed",
-    "age": "2 h", "rpo": "1 h", "ends": "2026-11-26T07:00:00Z", "instance_id": "i-1", "backup_uri": "s3://b/backups/b1",
+    "age": "2 h", "rpo": "1 h", "lease": "3 days", "ends": "2026-11-26T07:00:00Z", "instance_id": "i-1", "backup_uri": "s3://b/backups/b1",
     "evidence": "e" * 64, "report": "s3://e/report.html", "until": "2026-11-23T07:00:00Z", "link": "https://api.example/console/runs/shop-1",
 }  # fmt: skip
 

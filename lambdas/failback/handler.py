@@ -24,8 +24,8 @@ def handler(event: dict[str, Any], context: object) -> Any:
         frozen, app = now.given("frozen", Frozen), deployed(now.run.app)
         if found := divergence(now, frozen, app):
             raise Diverged(
-                f"failback of {now.run.app}: {'; '.join(found)}; the runner stays, as production, until its expiry; "
-                "reconcile the two, then give it up with relight destroy"
+                f"failback of {now.run.app}: {'; '.join(found)}; the runner stays production, and its lease is renewed "
+                "while it is heard of; reconcile the two, then give it up with relight destroy"
             )
         here = tuple(only_here(now, app))
         actions = back(now)

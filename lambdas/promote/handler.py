@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
         evidence = check_proof(now, plan)
         compute = Compute()
         check_alive(compute, now, runner)
-        # It becomes production in Serve; a run that is cut off in here leaves no runner for a year.
+        # It becomes production in Serve; a run that is cut off in here leaves no runner for days.
         live_for(now, compute, runner, plan.deadlines.promote + MARGIN)
         become_production(now, compute, runner)
         done = (*promote(scene(now, app, runner), app.promote), *unfenced(app.promote))

@@ -13,6 +13,8 @@ from relight.model import Phase, Runner
 from relight.production import SERVING, hand_keys, live_for
 from relight.telling import About, Teller
 
+LEASE = f"{SERVING // 86_400} days"
+
 
 def handler(event: dict[str, Any], context: object) -> Any:
     with step(Phase.SERVE, event) as now:
@@ -24,5 +26,5 @@ def handler(event: dict[str, Any], context: object) -> Any:
         except RelightError as error:  # production all the same: tend gives them, or says that it cannot
             log.error("no keys for backups yet", extra={"error": str(error)})
         about = About(run=now.run, approval=now.table.approval(now.run.run_id), variables=now.payload)
-        Teller(deployment=now.settings).tell(Kind.PROMOTED, about)
+        Teller(deployment=now.settings).tell(Kind.PROMOTED, about, lease=LEASE)
         return now.hand_over("whoever asks for failback")

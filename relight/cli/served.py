@@ -1,4 +1,4 @@
-"""A promoted runner on the screen: how it is, until when it lives, and its newest backup against the RPO."""
+"""A promoted runner on the screen: how it is, until when its lease lasts, and its newest backup against the RPO."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ def lines(serving: dict[str, Any] | None, at: datetime | None = None) -> Iterato
     vitals = serving.get("vitals") or {}
     state, said = serving.get("state") or "unknown", vitals.get("said") or "its agent has said nothing yet"
     tone = "green" if state == "well" else "red"
-    lives = f"it lives until {serving['until']}"
+    lives = f"its lease lasts until {serving['until']}, and is renewed while it is heard of"
     yield f"production on {serving['runner']} is [{tone}]{escape(state)}[/]: {escape(said)}; {lives}"
     yield backup(vitals, serving, at or datetime.now(UTC))
     if trouble := vitals.get("trouble"):

@@ -61,7 +61,7 @@ class Stage(Faults, Told):
         self.engine.start(config.region)
         config = replace(config, apps=tuple(map(self._described, config.apps)))
         self.app, self.ladder = config.apps[0], config.runner.instance_types
-        self.pointer = join(self.app.storage, self.app.promote[0].key)
+        self.pointer = join(self.app.storage, next(one.key for one in self.app.promote if one.kind == "pointer"))
         cluster = start(self._state / "primary", "primary")
         try:
             self._install(Cluster(cluster.kubeconfig))

@@ -163,7 +163,7 @@ class Story:
     def _fail_back(self, console: Console, follower: Follower, view: View) -> View:
         app = load(self._config_path).apps[0]
         site = json.loads(S3().get(join(app.storage, app.promote[0].key)))["site"]
-        self._screen.note(f"production is now {escape(site)}, for up to a year if need be")
+        self._screen.note(f"production is now {escape(site)}, until somebody hands it back")
         self._screen.title("The primary is repaired, and production handed back")
         with self._screen.act("the primary cluster starts again"):
             self._start_primary()
