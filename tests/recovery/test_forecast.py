@@ -183,15 +183,6 @@ def test_what_stands_where_it_is_restored_is_not_lacking() -> None:
     assert [any("ClusterIssuer" in str(one) for one in each.findings) for each in found] == [True, False]
 
 
-@pytest.mark.parametrize("existing", ["update", "keep", "fail"])
-def test_what_an_empty_runner_has_of_its_own_is_foretold_as_the_restore_will_treat_it(existing: str) -> None:
-    cluster, own = FakeCluster(), obj("storage.k8s.io/v1", "StorageClass", "local-path", None, provisioner="theirs")
-    cluster.put(own | {"provisioner": "rancher.io/local-path"})
-    bundle = plan(recipe([*shop(), own], app=app(existing=existing)))
-    ledger = restore(cluster, bundle)
-    assert not ledger.surprises and "(100 %)" in ledger.score
-
-
 # ---------------------------------------------------------------- against a cluster that stands
 def against(cluster: FakeCluster, bundle: PlanBundle, existing: str = "update", server: bool = False) -> Forecast:
     target = inspect(cluster, "theirs", bundle.objects, set(REFERRED))
