@@ -297,11 +297,12 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup that a promoted runner took of itself."""
+    """A backup that a promoted runner took of itself. ``unsure``: what of the app it may lack, and why; empty: nothing."""
 
     backup_id: str
     uri: str
     created_at: str
+    unsure: str = ""
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):

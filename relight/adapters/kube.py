@@ -6,8 +6,7 @@ host, is not safe for threads, and asks without a time limit.
 
 import json
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from relight.adapters.kube_address import API_SERVICES, Resource, answered_by_a_service, listable, versions
+from relight.adapters.kube_address import Resource
+from relight.adapters.kube_discovery import Discovery
 from relight.adapters.kube_http import NOT_FOUND, OK, Query, Wire, only_tried, refusal, selectors, stream_lines, translated
 from relight.adapters.kube_proxy import Answered, look
 from relight.errors import ClusterNotReady, ClusterRefused, RelightError, ServiceUnavailable
@@ -26,8 +26,6 @@ Objects = list[Object]
 FIELD_MANAGER = "relight"
 REQUEST_SECONDS = 15.0
 PAGE = 500
-REDISCOVER_SECONDS = 0.25
-NEVER: tuple[float, dict[str, "Resource"]] = (float("-inf"), {})
 JSON = "application/json"
 BRIEF = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 APPLY = "application/apply-patch+yaml"
@@ -39,15 +37,13 @@ class Cluster:
 
     Safe for threads; every request is bounded by ``timeout`` seconds.
 
-    ``silent``: API versions that ``resources`` got no answer for, and what came instead; they are not asked again.
     Every method raises Conflict, Throttled, ServiceUnavailable, ClusterNotReady (retryable) or ClusterRefused.
     """
 
     def __init__(self, kubeconfig: Path | None, *, timeout: float = REQUEST_SECONDS, connections: int = 32) -> None:
         self._kubeconfig, self._timeout, self._connections = kubeconfig, timeout, connections
-        self._known: dict[str, tuple[float, dict[str, Resource]]] = {}
-        self.silent: dict[str, str] = {}
-        self._lock, self._discovering = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
+        self._served = Discovery(self._found)
 
     # ------------------------------------------------------------ objects
     def apply(self, obj: Object, *, field_manager: str = FIELD_MANAGER, force: bool = True, dry_run: bool = False) -> Object:
@@ -62,10 +58,7 @@ class Cluster:
         return self._json("POST", self._address_of(obj), query, body=obj, missing=ClusterNotReady)
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
-        resource = self.resource(api_version, kind)
-        with self._answer("GET", resource.address(namespace, name), missing_ok=True) as answer:
-            found: Object | None = msgspec.json.decode(answer.data) if answer is not None else None
-            return found
+        return self._found(self.resource(api_version, kind).address(namespace, name), missing_ok=True)
 
     def list(
         self,
@@ -159,54 +152,21 @@ class Cluster:
             return False
 
     def resources(self) -> Sequence[Resource]:
-        """Every kind that can be listed, each in the version its group prefers, else in the best that has it.
-
-        Without those of an API that a Service answers for and that does not answer: see ``silent``.
-        """
-        named = ["v1", *versions(self._json("GET", "/apis").get("groups", []))]
-        return listable(known for version in named for known in self._answering(version))
-
-    def delegated(self, api_version: str) -> bool:
-        """Whether a Service answers for it in the API server's place. False where that cannot be known."""
-        try:
-            return api_version in answered_by_a_service(self.list(*API_SERVICES))
-        except RelightError:
-            return False
+        """See ``Discovery``."""
+        return self._served.resources()
 
     def resource(self, api_version: str, kind: str) -> Resource:
-        """How to address a kind. Raises ClusterNotReady when the API does not serve it (a new CRD takes a moment)."""
-        asked, kinds = self._known.get(api_version, NEVER)
-        if kind not in kinds:
-            with self._discovering:  # one thread asks for all that wait
-                asked, kinds = self._known.get(api_version, NEVER)
-                stale = kind not in kinds and time.monotonic() - asked > REDISCOVER_SECONDS
-                kinds = self._discover(api_version) if stale else kinds
-        if kind not in kinds:
-            raise ClusterNotReady(f"the cluster does not serve {api_version} {kind}; restore its CRD first, or try again")
-        return kinds[kind]
+        """See ``Discovery``."""
+        return self._served.resource(api_version, kind)
 
-    def _answering(self, api_version: str) -> Iterable[Resource]:
-        if api_version in self.silent:
-            return ()
-        try:
-            return self._discover(api_version).values()
-        except ServiceUnavailable as error:
-            if not self.delegated(api_version):
-                raise
-            self.silent[api_version] = str(error)
-            return ()
+    def delegated(self, api_version: str) -> bool:
+        """See ``Discovery``."""
+        return self._served.delegated(api_version)
 
-    def _discover(self, api_version: str) -> dict[str, Resource]:
-        address = ("/apis/" if "/" in api_version else "/api/") + api_version
-        with self._answer("GET", address, missing_ok=True) as answer:
-            listed = msgspec.json.decode(answer.data).get("resources", []) if answer is not None else []
-        kinds = {
-            item["kind"]: Resource(api_version, item["kind"], item["name"], item["namespaced"], tuple(item["verbs"]))
-            for item in listed
-            if "/" not in item["name"]
-        }
-        self._known[api_version] = (time.monotonic(), kinds)
-        return kinds
+    @property
+    def silent(self) -> Mapping[str, str]:
+        """See ``Discovery``."""
+        return self._served.silent
 
     # ------------------------------------------------------------ requests
     @cached_property
@@ -219,6 +179,11 @@ class Cluster:
 
     def _address_of(self, obj: Object, name: str | None = None) -> str:
         return self.resource(obj["apiVersion"], obj["kind"]).address(obj["metadata"].get("namespace"), name)
+
+    def _found(self, address: str, *, missing_ok: bool = False) -> Object | None:
+        with self._answer("GET", address, missing_ok=missing_ok) as answer:
+            found: Object | None = msgspec.json.decode(answer.data) if answer is not None else None
+            return found
 
     def _json(self, method: str, address: str, query: Query | None = None, **more: Any) -> Object:
         with self._answer(method, address, query, **more) as answer:

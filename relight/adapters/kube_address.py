@@ -27,7 +27,7 @@ class Resource:
 
 # Computed when asked for, and kept nowhere: nothing of them is ever backed up, so what serves them may be dead.
 VIEWS = frozenset({"metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"})
-API_SERVICES = ("apiregistration.k8s.io/v1", "APIService")
+API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 
 
 def versions(groups: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from relight.backups import write
 from relight.config import App
 from relight.model import Taken, decode, encode
 from relight.records import replace
+from relight.recovery.unresolved import unsure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ def take(asked: Request) -> Taken:
     app, store = replace(decode(asked.app, App), namespace=asked.namespace), S3()
     sender = Sender(store, keeping_of(store, app))
     uri, written = write(app, Cluster(Path(asked.kubeconfig)), {}, asked.backup_id, sender, asked.site)
-    return Taken(backup_id=written.backup_id, uri=uri, created_at=written.created_at)
+    lacks = unsure(written.extra.get("unresolved"))
+    return Taken(backup_id=written.backup_id, uri=uri, created_at=written.created_at, unsure=lacks)
 
 
 def _leave(*_: object) -> None:

@@ -1,6 +1,7 @@
 """One file out of a backup, without reading the rest: the index says where it lies, the table of frames how to get there."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from relight.backup.frames import FrameTable
 from relight.backup.index import IndexEntry
 from relight.backup.reader import Backup
 from relight.backup.tarball import Kind, Member, members
-from relight.errors import ArchiveMalformed, ArtifactMissing, RestoreFailed
+from relight.errors import ArchiveMalformed, RestoreFailed
 
 HOPS = 2  # a hard link leads to a file; more would be a loop
 AHEAD = 4
@@ -22,13 +23,16 @@ AHEAD = 4
 def restore_file(backup: Backup, path: str, target: Path) -> Path:
     """Restores the file ``volumes/<namespace>/<claim>/...`` of the backup as ``target``, proven, with its mode and times.
 
-    Raises RestoreFailed where the backup has no such file or ``target`` is there, ArtifactMissing where it has no frames or
-    no index, and every error of a restore.
+    Raises RestoreFailed where the backup has no such file, no frames or no index, or ``target`` is there, and every error
+    of a restore.
     """
     table = backup.frames()
     if table is None or table.index_offset is None:
-        problem = "has no frames with an index, so that one file cannot be found alone"
-        raise fault(ArtifactMissing, backup.where(metadata.STATE), problem)
+        where = backup.where(metadata.STATE)
+        raise RestoreFailed(
+            f"{where}: has no frames with an index, so that one file cannot be found alone; nothing was restored; "
+            f"take it out of the whole: aws s3 cp {where} - | zstd -d | tar x {shlex.quote(path)}"
+        )
     if target.exists() or target.is_symlink():
         raise RestoreFailed(f"{target}: is there already; nothing was restored; name a file that is not there")
     try:

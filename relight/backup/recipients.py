@@ -85,7 +85,9 @@ def by_private_key(file: Path) -> Unlock:
                     break
                 return _seal(metadata, where, data_key, one)
         theirs = ", ".join(one.key for one in recipients(metadata.encryption) if one.kind == OFFLINE) or "none"
-        raise fault(KeyUnusable, where, f"{OFFLINE} key {mine} does not open it: its offline keys are {theirs}")
+        raise KeyUnusable(
+            where, f"{OFFLINE} key {mine} does not open it", f"give the private half of one of its own: {theirs}"
+        )
 
     return unlock
 

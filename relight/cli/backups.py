@@ -28,7 +28,7 @@ from relight.cli.provekey import prove_key
 from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
 from relight.errors import BackupExists, RequestInvalid
-from relight.recovery.unresolved import unresolved
+from relight.recovery.unresolved import unresolved, unsure
 from relight.words import duration, size
 
 group = typer.Typer(name="backup", invoke_without_command=True)
@@ -114,7 +114,7 @@ def page_of(page: Console, uri: str, written: Metadata, seconds: float, kept: in
 
 def incomplete(written: Metadata) -> bool:
     """Whether there may be more of the app than the backup has: an API did not answer."""
-    return any(row.silent for row in unresolved(written.extra.get("unresolved")))
+    return bool(unsure(written.extra.get("unresolved")))
 
 
 def contents(written: Metadata) -> str:

@@ -20,6 +20,8 @@ def lines(serving: dict[str, Any] | None, at: datetime | None = None) -> Iterato
     lives = f"its lease lasts until {serving['until']}, and is renewed while it is heard of"
     yield f"production on {serving['runner']} is [{tone}]{escape(state)}[/]: {escape(said)}; {lives}"
     yield backup(vitals, serving, at or datetime.now(UTC))
+    if unsure := (vitals.get("taken") or {}).get("unsure"):
+        yield f"[yellow]its newest backup may not be whole[/]: {escape(unsure)}"
     if trouble := vitals.get("trouble"):
         yield f"[red]its last backup failed[/]: {escape(trouble)}"
 

@@ -8,7 +8,7 @@ from relight.errors import ClusterNotReady
 from relight.recovery.cluster import ClusterApi
 from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
-from relight.recovery.standing import OWN, Before, Existing, survey
+from relight.recovery.standing import OWN, Before, Existing, Standing, survey
 
 # What k3s serves without any CRD, in the versions that a current backup may hold.
 SERVED: dict[str, str] = {
@@ -51,7 +51,9 @@ class Target:
 
 
 EMPTY = Target(
-    name="empty", served=frozenset((version, kind) for version, kinds in SERVED.items() for kind in kinds.split())
+    name="empty",
+    served=frozenset((version, kind) for version, kinds in SERVED.items() for kind in kinds.split()),
+    before={Identity(group, kind, "", name): Standing(version="", ours=False) for group, kind, name in OWN},
 )
 
 

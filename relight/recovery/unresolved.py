@@ -57,6 +57,11 @@ class Unresolved:
         return Identity(group, kind, "", name)
 
 
+def unsure(rows: Any) -> str:
+    """Of metadata.json's rows, what an API that did not answer may have kept out of the backup; empty where nothing did."""
+    return "; ".join(f"{row.object} {row.said}" for row in unresolved(rows) if row.silent)
+
+
 def unlisted(namespace: str, silent: Mapping[str, str]) -> Iterator[Unresolved]:
     """A row for each API version that did not answer. ``silent``: what came instead."""
     for version, why in sorted(silent.items()):

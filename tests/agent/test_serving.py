@@ -28,12 +28,13 @@ class Takings:
 
     troubles: list[str] = field(default_factory=list)
     taken: int = 0
+    unsure: str = ""
 
     def take(self, *_: Any) -> Taken:
         if self.troubles:
             raise BackupNotTaken(self.troubles.pop(0))
         self.taken += 1
-        return TAKEN
+        return replace(TAKEN, unsure=self.unsure)
 
 
 @pytest.fixture
@@ -173,6 +174,16 @@ def test_a_last_backup_that_does_not_verify_is_none(
     stopped = vitals(runner, lambda vitals: len(vitals.failback) == 2).failback
     agent.stop()
     assert (stopped[1].done, "digest differs" in stopped[1].detail, runner.line.answers) == (False, True, [])
+
+
+def test_a_last_backup_that_may_lack_objects_of_the_app_hands_nothing_back(runner: Runner, takings: Takings) -> None:
+    takings.unsure = "Namespace ledger may have objects of orders.example.com"
+    serving(runner)
+    runner.give(freeze())
+    agent = runner.start()
+    stopped = vitals(runner, lambda vitals: len(vitals.failback) == 2).failback
+    agent.stop()
+    assert (stopped[1].done, stopped[1].detail, runner.line.answers) == (False, takings.unsure, [])
 
 
 def test_an_agent_that_is_started_again_between_two_steps_goes_on_with_the_second(runner: Runner, takings: Takings) -> None:

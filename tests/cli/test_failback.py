@@ -39,6 +39,7 @@ def bodies(api: Stub) -> list[Any]:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"vitals": {"taken": TAKEN | {"unsure": "Namespace app may have ..."}}}, "may not be whole[/]: Namespace app may"),
         ({}, "b9, 1 h 00 min old: within the RPO of 2 h 00 min"),
         ({"objectives": {"rpo": 1800}}, "more than"),
         ({"vitals": {"said": "x", "taken": None}}, "no backup of it yet"),

@@ -1,6 +1,7 @@
 """A small Kubernetes API over HTTP: it keeps what it was asked, and answers as a test tells it to."""
 
 import json
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,13 @@ class Answering(BaseHTTPRequestHandler):
         status, said = self.server.answers.get(parts.path, (404, {"message": "not found"}))
         said = said(parse_qs(parts.query)) if callable(said) else said
         data = said.encode() if isinstance(said, str) else json.dumps(said).encode()
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", str(said))
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        with suppress(ConnectionError):  # who asked may have given up
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", str(said))
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
     do_GET = do_POST = do_PATCH = do_DELETE = answer
 

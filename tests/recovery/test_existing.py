@@ -99,3 +99,12 @@ def test_what_every_runner_has_of_its_own_is_in_nobodys_way() -> None:
     cluster.put(storage)
     ledger = restore(cluster, plan(recipe([*shop(), storage], app=app(existing="fail"))))
     assert ledger.outcome == RestoreOutcome.COMPLETE and cluster.has("Deployment", "web")
+
+
+@pytest.mark.parametrize("existing", ["update", "keep", "fail"])
+def test_what_an_empty_runner_has_of_its_own_is_foretold_as_the_restore_will_treat_it(existing: str) -> None:
+    cluster, own = FakeCluster(), obj("storage.k8s.io/v1", "StorageClass", "local-path", None, provisioner="theirs")
+    cluster.put(own | {"provisioner": "rancher.io/local-path"})
+    bundle = plan(recipe([*shop(), own], app=app(existing=existing)))
+    ledger = restore(cluster, bundle)
+    assert not ledger.surprises and "(100 %)" in ledger.score

@@ -115,6 +115,19 @@ def test_a_drill_opens_it_and_nobody_is_told_the_key(stage: Sealed) -> None:
     assert not [form for form in forms if form in said]
 
 
+def test_the_catalog_opens_it_proves_each_frame_and_a_drill_marks_it_as_proven(stage: Sealed) -> None:
+    stage.call("catalog", {"app": "sample"})
+    before = json.loads(stage.relight("backups", "-o", "json"))
+    backup_id = stage.backup_uri.rpartition("/")[2]
+    assert before["marks"]["last-valid"]["backup_id"] == backup_id
+    assert before["backups"][0]["catalog"]["audit"]["reason"] == "every byte of 1 frames and its digest"
+    run_id = stage.start(mode="drill")
+    assert stage.ended(run_id)["end"] == "Succeeded"
+    after = json.loads(stage.relight("backups", "-o", "json"))
+    assert after["marks"]["last-proven"]["backup_id"] == backup_id
+    assert after["backups"][0]["catalog"]["proven_by"] == run_id
+
+
 def test_the_report_names_the_person_who_proved_the_key_from_the_safe(stage: Sealed) -> None:
     said = stage.relight("backup", "prove-key", stage.backup_uri, "--key", str(stage.offline), "-o", "json")
     proof = json.loads(said)["proof"]

@@ -67,8 +67,8 @@ def _back_up(job: Job, name: str) -> ActionResult:
     taken = job.bench.taking.take(job.order, job.watch.left(), job.watch.sleep)
     before = job.bench.site.production() or Production(began_at=now())
     job.bench.site.serve(Production(began_at=before.began_at, tried_at=taken.created_at, taken=taken))
-    found = problems(job.bench.store, taken.uri, deep=True)
-    detail = "; ".join(map(one_line, found))[:LONGEST] or f"{taken.backup_id}, taken after the freeze; every byte verified"
+    found = [*map(one_line, problems(job.bench.store, taken.uri, deep=True)), *filter(None, [taken.unsure])]
+    detail = "; ".join(found)[:LONGEST] or f"{taken.backup_id}, taken after the freeze; every byte verified"
     return ActionResult(action=name, target=taken.uri, done=not found, detail=detail)
 
 
