@@ -7,7 +7,6 @@ from relight.adapters.catalog import Catalog
 from relight.adapters.s3 import S3, join
 from relight.backup.catalog import Selection, select
 from relight.backup.metadata import NAME
-from relight.backup.reader import open_backup
 from relight.config import App
 from relight.errors import BackupError, ImageNotPinned, ObjectNotFound, PreflightFailed, RelightError, RequestInvalid
 from relight.model import Mode, RunRequest, encode, moment
@@ -55,9 +54,8 @@ class Material:
             return Planned(broken="there is no backup to plan from")
         chosen = self._chosen
         try:
-            backup = open_backup(self.store, chosen.uri, chosen.metadata_sha256)
             facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
-            recipe = Recipe.of(self.app, RunRequest(app=self.app.name), facts, backup.manifests())
+            recipe = Recipe.of(self.app, RunRequest(app=self.app.name), facts, chosen.backup.manifests())
             return Planned.of(make_plan(PlanInputs(recipe=recipe, mode=Mode.INCIDENT, ladder=self.ladder)), facts)
         except BROKEN as error:
             return Planned(broken=str(error))

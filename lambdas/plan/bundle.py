@@ -11,8 +11,8 @@ from relight.adapters.catalog import Catalog
 from relight.adapters.compute import Compute
 from relight.adapters.s3 import join
 from relight.backup.catalog import Selection, select
+from relight.backup.parallel import ordered
 from relight.backup.proofs import last
-from relight.backup.reader import open_backup
 from relight.config import App
 from relight.drills import version
 from relight.errors import BackupTooOld, PreflightFailed, RelightError
@@ -24,6 +24,7 @@ from relight.recovery.plan import PlanBundle, PlanInputs, make_plan
 
 MOST, LONGEST = 3, 400  # backups passed over that the answer names, and characters of each; the receipt has them all
 SHOWN = 20  # lines of a check in the receipt; the plan's bundle has them all
+THREADS = 4
 CHOSEN_BY_AGE = ("latest_valid", "latest_proven")
 
 
@@ -50,15 +51,15 @@ class Planning:
         unseen = [f"{one.where} {one.detail}" for one in bundle.forecast.findings if one.check == PLATFORM]
         self._note("platforms", unseen, Verdict.COULD_NOT_VERIFY)
         where = join(self.now.prefix, "plan")
-        for name, data in bundle.files.items():
-            store.put(join(where, name), data)
+        for _ in ordered(lambda file: store.put(join(where, file[0]), file[1]), bundle.files.items(), THREADS):
+            pass
         return self._ref(where, bundle, chosen)
 
     def _bundle(self, chosen: Selection) -> PlanBundle:
-        backup = open_backup(self.now.store, chosen.uri, chosen.metadata_sha256)
+        backup = chosen.backup
         proofs = partial(last, self.now.store, self.now.settings.evidence_bucket, self.app.name)
         self.now.record.verdicts += custody(self.app, backup, proofs)
-        facts = BackupFacts.of(chosen.uri, chosen.metadata_sha256, encode(chosen.metadata))
+        facts = BackupFacts.of(backup.uri, backup.metadata_sha256, encode(backup.metadata))
         recipe = Recipe.of(self.app, self.now.run, facts, backup.manifests())
         settings = self.now.settings
         return make_plan(

@@ -1,14 +1,15 @@
 """HTTP to the Kubernetes API: one request over a kept connection, its answer, its error as ours.
 
-A cluster on this machine is reached as ``near`` finds it. For all others the official client reads the kubeconfig, so that
-its every kind of credential works, and its connection pool is used as it is; its layer of generated models between the two
-costs more than a restored object takes.
+A cluster on this machine is reached as ``near`` finds it, by connections of our own. For all others the official client
+reads the kubeconfig, so that its every kind of credential works, and its connection pool is used as it is; its layer of
+generated models between the two costs more than a restored object takes.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +18,7 @@ import msgspec
 import urllib3
 import urllib3.exceptions
 
+from relight.adapters.kube_kept import NothingAnswers
 from relight.adapters.kube_near import Near, near
 from relight.errors import ClusterNotReady, ClusterRefused, Conflict, RelightError, ServiceUnavailable, Throttled
 
@@ -38,7 +40,8 @@ ADVICE: dict[type[RelightError], str] = {
     ClusterRefused: "correct the object or the permission; repeating the request cannot help",
 }
 Query = list[tuple[str, str]]
-Way = tuple[Callable[..., Any], str, Callable[[], str]]  # sends a request; what comes before its address; who asks
+Send = Callable[[str, str, bytes | None, dict[str, str], float], Any]  # method, address, body, headers, seconds; an answer
+Way = tuple[Send, str, Callable[[], str]]  # sends a request; what comes before its address; who asks
 
 
 class Wire:
@@ -59,8 +62,7 @@ class Wire:
         url = f"{self._base}{address}?{_encoded(tuple(query))}" if query else self._base + address
         data = None if body is None else msgspec.json.encode(body)
         given = headers | self._identity()
-        once = {"retries": False, "redirect": False, "preload_content": False}
-        return self._send(method, url, body=data, headers=given, timeout=timeout, **once)
+        return self._send(method, url, data, given, timeout)
 
     def _identity(self) -> dict[str, str]:
         """Asked for each time: a token may renew itself."""
@@ -73,7 +75,7 @@ _encoded = lru_cache(64)(urlencode)  # of thousands of requests, most differ in 
 
 def _close_by(found: Near, connections: int) -> Way:
     token = f"Bearer {found.token}" if found.token else ""
-    return found.pool(connections).urlopen, "", lambda: token
+    return found.connections(connections).send, "", lambda: token
 
 
 def _official(kubeconfig: Path | None, connections: int) -> Way:
@@ -98,9 +100,17 @@ def _official(kubeconfig: Path | None, connections: int) -> Way:
         return str((found.auth_settings().get("BearerToken") or {}).get("value") or "")
 
     if manager.proxy is not None:
-        return manager.urlopen, base, token
+        return _once(manager.urlopen), base, token
     # Its own pool: the manager would take the address apart again for every request.
-    return manager.connection_from_url(base).urlopen, urlsplit(base).path, token
+    return _once(manager.connection_from_url(base).urlopen), urlsplit(base).path, token
+
+
+def _once(urlopen: Callable[..., Any]) -> Send:
+    def send(method: str, url: str, body: bytes | None, headers: dict[str, str], timeout: float) -> Any:
+        given = {"body": body, "headers": headers, "timeout": timeout}
+        return urlopen(method, url, retries=False, redirect=False, preload_content=False, **given)
+
+    return send
 
 
 @contextmanager
@@ -125,9 +135,9 @@ def refusal(what: str, answer: Any, missing: type[RelightError]) -> RelightError
 def translated(what: str) -> Iterator[None]:
     try:
         yield
-    except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+    except (NothingAnswers, urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         raise ClusterNotReady(f"{what}: nothing answers at the cluster's address; wait until it is up") from None
-    except (urllib3.exceptions.HTTPError, msgspec.DecodeError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, HTTPException, msgspec.DecodeError, OSError) as error:
         raise ServiceUnavailable(f"{what}: {type(error).__name__}; {ADVICE[ServiceUnavailable]}") from None
 
 

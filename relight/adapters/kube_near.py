@@ -7,21 +7,23 @@ Every other kubeconfig is the official client's to read. Importing that takes a 
 import ssl
 from base64 import b64decode
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
+from relight.adapters.kube_kept import Connections
 
-CLUSTER = {"server", "certificate-authority-data"}
+CLUSTERS = {"https": {"server", "certificate-authority-data"}, "http": {"server"}}
 USERS = ({"client-certificate-data", "client-key-data"}, {"token"})
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """``authority``: the certificate to trust; ``certificate``: ours with its key, or empty where a token is. PEM."""
+    """``authority``: the certificate to trust, empty where nothing is encrypted; ``certificate``: ours with its key, or
+    empty where a token is. PEM."""
 
     host: str
     port: int
@@ -29,15 +31,17 @@ class Near:
     certificate: bytes
     token: str
 
-    def pool(self, connections: int) -> urllib3.HTTPSConnectionPool:
+    def connections(self, most: int) -> Connections:
         """Raises ssl.SSLError where a certificate is none."""
+        if not self.authority:
+            return Connections(lambda: HTTPConnection(self.host, self.port), most)
         trust = ssl.create_default_context(cadata=self.authority)
         if self.certificate:
             with NamedTemporaryFile() as file:  # the library takes it from a file alone
                 file.write(self.certificate)
                 file.flush()
                 trust.load_cert_chain(file.name)
-        return urllib3.HTTPSConnectionPool(self.host, self.port, maxsize=connections, retries=False, ssl_context=trust)
+        return Connections(lambda: HTTPSConnection(self.host, self.port, context=trust), most)
 
 
 def near(kubeconfig: Path) -> Near | None:
@@ -49,16 +53,20 @@ def near(kubeconfig: Path) -> Near | None:
         context = _named(read, "context", read["current-context"])
         cluster, user = _named(read, "cluster", context["cluster"]), _named(read, "user", context["user"])
         address = urlsplit(cluster["server"])
-        known = set(cluster) == CLUSTER and set(user) in USERS and ip_address(address.hostname or "").is_loopback
+        known = (
+            set(cluster) == CLUSTERS[address.scheme]
+            and set(user) in USERS
+            and ip_address(address.hostname or "").is_loopback
+        )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
-    if not known or address.scheme != "https" or address.path.strip("/"):
+    if not known or address.path.strip("/"):
         return None
     pem = [b64decode(user.get(key, "")) for key in ("client-certificate-data", "client-key-data")]
     return Near(
         host=str(address.hostname),
-        port=address.port or 443,
-        authority=b64decode(cluster["certificate-authority-data"]).decode(),
+        port=address.port or {"https": 443, "http": 80}[address.scheme],
+        authority=b64decode(cluster.get("certificate-authority-data", "")).decode(),
         certificate=b"\n".join(filter(None, pem)),
         token=user.get("token", ""),
     )

@@ -16,7 +16,7 @@ class Answered:
 
 
 def look(wire: Wire, address: str, timeout: float) -> Answered:
-    """Follows no redirect: that might lead out of the cluster. Raises urllib3's errors."""
+    """Follows no redirect: that might lead out of the cluster. Raises what ``Wire.send`` does."""
     answer = wire.send("GET", address, [], {}, None, timeout)
     try:
         return Answered(answer.status, answer.read(LIMIT))

@@ -1,9 +1,11 @@
 """Objects in S3: conditional writes, and ranged reads that cannot mix two versions."""
 
 import random
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -81,7 +83,21 @@ class S3:
 
     def get(self, uri: str) -> bytes:
         """The whole object. Raises ObjectNotFound."""
-        return self._read(uri)
+        return self.get_up_to(uri, sys.maxsize)[1]
+
+    def get_up_to(self, uri: str, most: int) -> tuple[int, bytes]:
+        """The object's size, and the whole object; of one larger than ``most`` not a byte is read. Raises ObjectNotFound."""
+        bucket, key = split(uri)
+        for tried in range(1, READ_TRIES + 1):
+            try:
+                answer = self.client.get_object(Bucket=bucket, Key=key)
+                with closing(answer["Body"]) as body:
+                    return answer["ContentLength"], body.read() if answer["ContentLength"] <= most else b""
+            except (ClientError, BotoCoreError) as error:
+                ours = translate(error, f"read {uri}")
+                if isinstance(error, ClientError) or not isinstance(ours, ServiceUnavailable) or tried == READ_TRIES:
+                    raise ours from error
+        raise AssertionError("unreachable")
 
     def get_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:
         """Exactly ``length`` bytes from ``start``. Raises as ``read_into``."""
@@ -120,17 +136,6 @@ class S3:
         if not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
             raise ServiceUnavailable(f"read {uri}: asked for bytes from {start}, the answer was another part; try again")
         return answer["Body"]
-
-    def _read(self, uri: str, **options: Any) -> bytes:
-        bucket, key = split(uri)
-        for tried in range(1, READ_TRIES + 1):
-            try:
-                return self.client.get_object(Bucket=bucket, Key=key, **options)["Body"].read()
-            except (ClientError, BotoCoreError) as error:
-                ours = translate(error, f"read {uri}")
-                if isinstance(error, ClientError) or not isinstance(ours, ServiceUnavailable) or tried == READ_TRIES:
-                    raise ours from error
-        raise AssertionError("unreachable")
 
     def head(self, uri: str, checksum: bool = False) -> ObjectInfo | None:
         """The object, or None where there is none. ``checksum`` is asked for separately: with KMS it needs the key."""

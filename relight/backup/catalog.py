@@ -1,7 +1,7 @@
 """Which backups an app has, and which one a run takes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -10,9 +10,9 @@ from relight.backup import metadata
 from relight.backup.faults import fault
 from relight.backup.metadata import BACKUP_ID, Metadata
 from relight.backup.parallel import ordered
-from relight.backup.reader import open_backup
+from relight.backup.reader import Backup, open_backup
 from relight.backup.recipients import KMS, recipients
-from relight.backup.verify import problems
+from relight.backup.verify import problems_of
 from relight.errors import BackupError, BackupInvalid, NoUsableBackup, RequestInvalid
 from relight.formats import SELECTORS, is_selector
 from relight.model import BackupState, CatalogEntry, canonical, moment
@@ -32,7 +32,7 @@ class BackupSummary:
 
     ``bytes``: of all its objects, as stored. ``committed``: metadata.json is there. ``modified``: of its youngest.
     ``fingerprint``: of its objects' names, sizes and etags: as long as it is the same, no byte of them has changed.
-    ``kms_keys``: those that it was sealed for.
+    ``kms_keys``: those that it was sealed for. ``opened``: the backup, its metadata sound.
     """
 
     uri: str
@@ -45,6 +45,7 @@ class BackupSummary:
     modified: datetime | None = None
     fingerprint: str = ""
     kms_keys: tuple[str, ...] = ()
+    opened: Backup | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +56,30 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The backup a run takes, and the ones that came before it and could not be."""
+    """The backup a run takes, as it was judged, and the ones that came before it and could not be."""
 
-    uri: str
-    backup_id: str
-    created_at: str
-    metadata_sha256: str
-    metadata: Metadata
+    backup: Backup
     passed_over: tuple[PassedOver, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        return self.backup.uri
+
+    @property
+    def backup_id(self) -> str:
+        return self.backup.place.backup_id
+
+    @property
+    def created_at(self) -> str:
+        return self.metadata.created_at
+
+    @property
+    def metadata_sha256(self) -> str:
+        return self.backup.metadata_sha256
+
+    @property
+    def metadata(self) -> Metadata:
+        return self.backup.metadata
 
 
 def list_backups(store: S3, storage: str) -> list[BackupSummary]:
@@ -91,11 +108,12 @@ def _summary(store: S3, uri: str, backup_id: str, objects: list[ObjectInfo]) -> 
         fingerprint=sha256(canonical(listed)).hexdigest(),
     )
     try:
-        found = open_backup(store, uri).metadata
+        opened = open_backup(store, uri)
     except BackupError as error:
         return replace(made, problem=str(error))
+    found = opened.metadata
     kms_keys = tuple(one.key for one in recipients(found.encryption) if one.kind == KMS) if found.sealed else ()
-    return replace(made, committed=True, created_at=found.created_at, app=found.app, kms_keys=kms_keys)
+    return replace(made, committed=True, created_at=found.created_at, app=found.app, kms_keys=kms_keys, opened=opened)
 
 
 def _newest_first(found: BackupSummary) -> tuple[float, str]:
@@ -120,14 +138,14 @@ def select(
     Raises the backup's own first error for a URI, NoUsableBackup, RequestInvalid, and what S3 raises.
     """
     if wanted.startswith("s3://"):
-        return _expect_valid(store, wanted, deep)
+        return Selection(backup=_expect_valid(open_backup(store, wanted), deep))
     entries = {entry.backup_id: entry for entry in known}
     listed = list_backups(store, storage)
     passed: list[PassedOver] = []
     for found in _candidates(listed, wanted, seed, entries, at or datetime.now(UTC)):
         try:
             _expect_not_known_bad(found, entries.get(found.backup_id))
-            selected = _expect_valid(store, found.uri, deep)
+            backup = _expect_valid(found.opened or open_backup(store, found.uri), deep)
         except BackupError as error:
             passed.append(PassedOver(uri=found.uri, why=str(error)))
         else:
@@ -135,7 +153,7 @@ def select(
             newer = listed[: listed.index(found)] if wanted == LATEST_VALID else ()
             left = [one for one in newer if one.uri not in tried]
             passed += [PassedOver(uri=one.uri, why=CHANGED if _changed(one, entries) else UNPROVEN) for one in left]
-            return replace(selected, passed_over=tuple(passed))
+            return Selection(backup=backup, passed_over=tuple(passed))
     why = "; ".join(f"{one.uri}: {one.why}" for one in passed[:SHOWN]) or "there is none to choose from"
     raise fault(NoUsableBackup, f"{storage} ({wanted})", f"no backup can be used: {why}")
 
@@ -170,15 +188,7 @@ def _expect_not_known_bad(found: BackupSummary, entry: CatalogEntry | None) -> N
         raise fault(BackupInvalid, found.uri, f"the catalog found it damaged at {entry.checked_at}: {entry.audit.reason}")
 
 
-def _expect_valid(store: S3, uri: str, deep: bool) -> Selection:
-    backup = open_backup(store, uri)
-    if found := problems(store, uri, deep):
+def _expect_valid(backup: Backup, deep: bool) -> Backup:
+    if found := problems_of(backup, deep):
         raise found[0]
-    about = backup.metadata
-    return Selection(
-        uri=backup.uri,
-        backup_id=backup.place.backup_id,
-        created_at=about.created_at,
-        metadata_sha256=backup.metadata_sha256,
-        metadata=about,
-    )
+    return backup

@@ -1,6 +1,6 @@
 """Reading a backup: metadata, manifests, volumes. Nothing is believed before its digest is proven."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
 from hashlib import sha256
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from relight.adapters.s3 import S3, ObjectInfo, join
 from relight.backup import frames, manifests, metadata
+from relight.backup.artifacts import Artifacts, Bytes
 from relight.backup.faults import fault
 from relight.backup.frames import Frame, FrameTable
 from relight.backup.metadata import BackupUri, Metadata
@@ -19,23 +20,17 @@ from relight.backup.seal import Box, Seal
 from relight.backup.unpack import Limits
 from relight.backup.zstd import decompress_frame, stream
 from relight.errors import (
-    ArchiveTooLarge,
-    ArtifactMissing,
     BackupNotFound,
     BackupUncommitted,
     DigestMismatch,
     MetadataMalformed,
-    SizeMismatch,
+    ObjectNotFound,
 )
 
 if TYPE_CHECKING:
     from relight.backup.restore import Progress, VolumeStats
 
-RANGE = 4 * 2**20
-THREADS = 12
 FRAMES_AHEAD = 6  # one consumer takes them in order: more only wait, each with its raw bytes
-
-Bytes = Generator[bytes, None, None]
 
 
 def open_backup(store: S3, uri: str, metadata_sha256: str | None = None, unlock: Unlock = by_kms) -> "Backup":
@@ -58,23 +53,23 @@ def open_backup(store: S3, uri: str, metadata_sha256: str | None = None, unlock:
 
 def read_metadata(store: S3, place: BackupUri) -> bytes:
     where = join(place.uri, metadata.NAME)
-    found = store.head(where)
-    if found is None:
+    try:
+        size, data = store.get_up_to(where, metadata.MAX_BYTES)
+    except ObjectNotFound:
         kind = BackupUncommitted if next(store.list(f"{place.uri}/"), None) else BackupNotFound
         problem = "has no metadata.json" if kind is BackupUncommitted else "there is no such backup"
-        raise fault(kind, place.uri, problem)
-    if found.size > metadata.MAX_BYTES:
-        raise fault(MetadataMalformed, where, f"is {found.size} bytes, more than {metadata.MAX_BYTES}")
-    return store.get(where)
+        raise fault(kind, place.uri, problem) from None
+    if size > metadata.MAX_BYTES:
+        raise fault(MetadataMalformed, where, f"is {size} bytes, more than {metadata.MAX_BYTES}")
+    return data
 
 
-class Backup:
+class Backup(Artifacts):
     """A committed backup. ``metadata_sha256`` is the digest of metadata.json, and so stands for the whole."""
 
     def __init__(self, store: S3, place: BackupUri, parsed: Metadata, digest: str, unlock: Unlock = by_kms) -> None:
-        self._store, self.place, self._unlock = store, place, unlock
-        self.metadata, self.metadata_sha256 = parsed, digest
-        self._locked = Lock()
+        super().__init__(store, place, parsed)
+        self.metadata_sha256, self._unlock, self._locked = digest, unlock, Lock()
 
     @property
     def seal(self) -> Seal | None:
@@ -97,13 +92,6 @@ class Backup:
         """An artifact as it was before it was sealed."""
         box = self.box(name)
         return box.opened(stored) if box else stored
-
-    @property
-    def uri(self) -> str:
-        return self.place.uri
-
-    def where(self, name: str) -> str:
-        return join(self.place.uri, name)
 
     def manifests(self) -> list[dict[str, Any]]:
         """Every object of the backup.
@@ -146,44 +134,6 @@ class Backup:
             return None
         table = self.read(metadata.FRAMES, frames.MAX_BYTES)
         return FrameTable.parse(table, self.where(metadata.FRAMES), self.found(metadata.STATE).size)
-
-    def read(self, name: str, most: int) -> bytes:
-        """An artifact whole, proven, of ``most`` bytes at most."""
-        found = self.found(name)
-        if found.size > most:
-            raise fault(ArchiveTooLarge, found.uri, f"is {found.size} bytes, more than {most}")
-        data = self._store.get_range(found.uri, 0, found.size, found.etag)
-        self.prove(name, sha256(data).hexdigest())
-        return data
-
-    def prove(self, name: str, digest: str) -> None:
-        if digest != self.metadata.artifacts[name].sha256:
-            expected = self.metadata.artifacts[name].sha256
-            raise fault(DigestMismatch, self.where(name), f"its sha256 is {digest}, the metadata says {expected}")
-
-    def stored(self, name: str) -> Bytes:
-        """An artifact's stored bytes in order, fetched ahead; its digest is proven when the end is reached."""
-        found = self.found(name)
-        digest = sha256()
-        for data in ordered(lambda start: self._range(found, start), range(0, found.size, RANGE), THREADS):
-            digest.update(data)
-            yield data
-        self.prove(name, digest.hexdigest())
-
-    def found(self, name: str) -> ObjectInfo:
-        """The artifact's object, of the size the metadata says. Raises ArtifactMissing, SizeMismatch."""
-        where, expected = self.where(name), self.metadata.artifacts.get(name)
-        if expected is None:
-            raise fault(ArtifactMissing, where, "the metadata names no such artifact, so nothing can prove its bytes")
-        found = self._store.head(where)
-        if found is None:
-            raise fault(ArtifactMissing, where, "the metadata names it, and it is not there")
-        if found.size != expected.bytes:
-            raise fault(SizeMismatch, where, f"it has {found.size} bytes, the metadata says {expected.bytes}")
-        return found
-
-    def _range(self, found: ObjectInfo, start: int) -> bytes:
-        return self._store.get_range(found.uri, start, min(RANGE, found.size - start), found.etag)
 
     def raw(self, table: FrameTable, start: int = 0, ahead: int = FRAMES_AHEAD) -> Bytes:
         """The raw tar from ``start`` on, each frame proven before it is given; at most ``ahead`` frames are under way."""

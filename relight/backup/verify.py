@@ -10,12 +10,14 @@ from relight.backup import frames, manifests, metadata
 from relight.backup.faults import fault
 from relight.backup.frames import FrameTable
 from relight.backup.metadata import BackupUri, Metadata, ObjectDigest, load, misfits
+from relight.backup.parallel import ordered
 from relight.backup.reader import Backup, read_metadata
 from relight.backup.unpack import Limits, Tally, unpack
 from relight.errors import BackupError, MetadataMalformed
 
 REQUIRED = (metadata.STATE, metadata.MANIFESTS)
-MOST = 1000
+MOST, THREADS = 1000, 8
+READ_WHOLE = {metadata.MANIFESTS: manifests.MAX_STORED, metadata.FRAMES: frames.MAX_BYTES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,13 @@ def problems(store: S3, uri: str, deep: bool = False, limits: Limits | None = No
     with found:
         raw = load(read_metadata(store, place), join(place.uri, metadata.NAME))
         _check(Backup(store, place, _judged(raw, place, found), ""), found, deep, limits or Limits())
+    return found.errors
+
+
+def problems_of(backup: Backup, deep: bool = False, limits: Limits | None = None) -> list[BackupError]:
+    """The same of a backup that was opened, and so has sound metadata; what is read of it is not read again."""
+    found = _Found()
+    _check(backup, found, deep, limits or Limits())
     return found.errors
 
 
@@ -90,7 +99,12 @@ def _sound(raw: dict[str, Any]) -> dict[str, ObjectDigest]:
 
 
 def _check(backup: Backup, found: _Found, deep: bool, limits: Limits) -> None:
-    present = {name for name in sorted({*REQUIRED, *backup.metadata.artifacts}) if _is_present(backup, name, found)}
+    named = sorted({*REQUIRED, *backup.metadata.artifacts})
+    present = set(named)
+    for name, error in zip(named, ordered(lambda name: _missing(backup, name), named, THREADS), strict=True):
+        if error:
+            present.discard(name)
+            found.note(error)
     checks: list[tuple[str, Callable[[], object]]] = [
         (metadata.MANIFESTS, lambda: _manifests(backup, found)),
         (metadata.FRAMES, lambda: _frames(backup)),
@@ -104,10 +118,13 @@ def _check(backup: Backup, found: _Found, deep: bool, limits: Limits) -> None:
                 check()
 
 
-def _is_present(backup: Backup, name: str, found: _Found) -> bool:
-    with found:
-        return bool(backup.found(name))
-    return False
+def _missing(backup: Backup, name: str) -> BackupError | None:
+    """What is wrong with an artifact at the first look; None where it is there as the metadata says."""
+    try:
+        backup.look(name, READ_WHOLE.get(name))
+    except BackupError as error:
+        return error
+    return None
 
 
 def _manifests(backup: Backup, found: _Found) -> None:

@@ -13,7 +13,6 @@ from rich.markup import escape
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.catalog import select
-from relight.backup.reader import open_backup
 from relight.cli.listing import catalogued
 from relight.cli.output import table
 from relight.cli.session import Session
@@ -92,8 +91,7 @@ def make(session: Session, run_id: str, fields: dict[str, Any]) -> PlanBundle:
     session.connect()
     store = S3()
     known = () if request.backup.startswith("s3://") else catalogued(session, app.name)[0]["entries"]  # as Plan will
-    taken = select(store, app.storage, request.backup, seed=run_id, known=known)
-    backup = open_backup(store, taken.uri, taken.metadata_sha256)
+    backup = select(store, app.storage, request.backup, seed=run_id, known=known).backup
     facts = BackupFacts.of(backup.uri, backup.metadata_sha256, encode(backup.metadata))
     recipe = Recipe.of(app, request, facts, backup.manifests())
     runner = session.config.runner

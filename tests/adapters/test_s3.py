@@ -100,7 +100,7 @@ def test_a_body_that_breaks_off_is_read_again_a_few_times(
     store: S3, monkeypatch: pytest.MonkeyPatch, failures: int, comes_back: bool
 ) -> None:
     Flaky.failures = failures
-    monkeypatch.setattr(store.client, "get_object", lambda **_: {"Body": Flaky(b"body")})
+    monkeypatch.setattr(store.client, "get_object", lambda **_: {"Body": Flaky(b"body"), "ContentLength": 4})
     if comes_back:
         assert store.get(URI) == b"body"
     else:

@@ -155,8 +155,8 @@ def test_a_wish_that_is_none_is_refused(catalog: S3) -> None:
 
 def test_no_listing_needs_more_than_the_metadata(catalog: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    get = catalog.get
-    monkeypatch.setattr(catalog, "get", lambda uri: read.append(uri) or get(uri))
+    get = catalog.get_up_to
+    monkeypatch.setattr(catalog, "get_up_to", lambda uri, most: read.append(uri) or get(uri, most))
     list_backups(catalog, STORAGE)
-    assert all(uri.endswith("/metadata.json") for uri in read) and len(read) == 3
-    assert json.loads(get(read[0]))["app"] == "shop"
+    assert all(uri.endswith("/metadata.json") for uri in read) and len(read) == 4
+    assert json.loads(catalog.get(read[0]))["app"] == "shop"

@@ -54,9 +54,9 @@ def test_all_problems_are_found_at_once(store: S3, sound: Metadata) -> None:
         ("R303", "/metadata.json"),
         ("R303", "/metadata.json"),
         ("R303", "/metadata.json"),
+        ("R306", "/manifests.tar.zst"),
         ("R305", "/state.frames.json"),
         ("R304", "/state.tar.zst"),
-        ("R306", "/manifests.tar.zst"),
     ]
     assert found[0][2] == "app must be a text"
 

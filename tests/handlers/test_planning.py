@@ -1,6 +1,8 @@
 """What Plan reads is what Plan chose; what Launch launched it finds again."""
 
 import json
+from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -9,28 +11,61 @@ from lambdas.launch.handler import handler as launch
 from lambdas.plan import bundle
 from lambdas.plan.handler import handler as plan
 from lambdas.teardown.handler import handler as teardown
-from relight.adapters import calls, compute
+from relight.adapters import aws, calls, compute
 from relight.adapters.calls import Refused
 from relight.backup.catalog import Selection, select
+from relight.backup.reader import open_backup
 from relight.errors import Conflict, DigestMismatch, PreflightFailed, RelightError
-from relight.records import replace
 from tests.handlers.conftest import World, backup, run
 from tests.handlers.steps import call, planned
 from tests.handlers.test_plan import held
 
 
-def test_a_backup_that_changes_between_choice_and_planning_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_that_changes_after_it_was_chosen_changes_no_plan_and_is_refused_by_the_agent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = backup(world)
+    manifests, chosen_as = world.store.get(f"{where}/manifests.tar.zst"), world.store.get(f"{where}/metadata.json")
 
     def overtaken(*given: Any, **options: Any) -> Selection:
         chosen = select(*given, **options)
-        world.store.put(f"{where}/metadata.json", world.store.get(f"{where}/metadata.json") + b" ")
-        return replace(chosen)
+        world.store.put(f"{where}/metadata.json", chosen_as + b" ")
+        world.store.put(f"{where}/manifests.tar.zst", manifests[::-1])
+        return chosen
 
     monkeypatch.setattr(bundle, "select", overtaken)
+    made = call(plan, run())
+    assert made["metadata_sha256"] == sha256(chosen_as).hexdigest()
+    objects = world.store.get(f"{made['uri']}/objects.jsonl")
+    assert [json.loads(line)["name"] for line in objects.splitlines()] == ["ledger", "relight-quarantine", "c"]
     with pytest.raises(DigestMismatch, match="the plan was made for"):
-        call(plan, run())
-    assert world.receipts()[0]["error"]["type"] == "DigestMismatch"
+        open_backup(world.store, made["backup_uri"], made["metadata_sha256"])
+
+
+def test_plan_reads_each_object_of_the_backup_once(world: World, asked: list[str]) -> None:
+    """The backup's data it only looks up; the agent proves every byte of that."""
+    backup(world)
+    call(plan, run())
+    of_backup = [one for one in asked if "/app/backups" in one and "Put" not in one]
+    assert sorted(of_backup) == [
+        "GetObject /app/backups/b1/manifests.tar.zst",
+        "GetObject /app/backups/b1/metadata.json",
+        "HeadObject /app/backups/b1/state.tar.zst",
+    ]
+
+
+@pytest.fixture
+def asked(world: World) -> Iterator[list[str]]:
+    """The requests to S3, in order."""
+    seen: list[str] = []
+    events, name = aws.client("s3").meta.events, "before-call"
+
+    def note(model: Any, params: Any, **_: Any) -> None:
+        seen.append(f"{model.name} {params['url_path']}")
+
+    events.register(name, note)
+    yield seen
+    events.unregister(name, note)
 
 
 def test_a_claim_larger_than_the_runners_disk_ends_the_run_before_anything_is_launched(world: World) -> None:

