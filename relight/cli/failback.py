@@ -7,13 +7,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from relight.cli import exits, primary
+from relight.cli import exits, onto, primary
 from relight.cli.output import table, toned
 from relight.cli.runs import RunId, TimeoutOption, WaitOption, show_to_the_end
 from relight.cli.session import Session
 from relight.errors import PrimaryNotReady, RequestInvalid
+from relight.recovery.patience import Deadline, poll
 
 SHOWN = 20
+UNFREEZE_SECONDS = 180.0  # the agent's own, and a heartbeat
 NEXT = "nothing was changed; next: {again}"
 
 
@@ -22,8 +24,19 @@ def failback(
     run_id: RunId,
     hand_back: Annotated[bool, typer.Option("--hand-back", help="Do it; without it nothing is changed.")] = False,
     freeze: Annotated[bool, typer.Option("--freeze", help="Only freeze and take the last backup, then stop.")] = False,
-    kubeconfig: Annotated[Path | None, typer.Option("--primary", help="The primary's kubeconfig; it is only read.")] = None,
-    restored: Annotated[str | None, typer.Option("--restored", help="The backup you restored onto the primary.")] = None,
+    restore: Annotated[bool, typer.Option("--restore", help="Show what the last backup would change on --primary.")] = False,
+    confirm: Annotated[str | None, typer.Option(help="With --restore: the code that it showed; do it.")] = None,
+    unfreeze: Annotated[bool, typer.Option("--unfreeze", help="Give the freeze up: production goes on.")] = False,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--primary", help="The primary's kubeconfig; only --restore --confirm and --unfreeze write."),
+    ] = None,
+    restored: Annotated[
+        str | None, typer.Option("--restored", help="The backup you restored onto the primary by means of your own.")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="With --restore: the image that holds Relight, by digest.")] = None,
+    aws_secret: Annotated[str | None, typer.Option(help="With --restore: the Secret there with AWS's variables.")] = None,
+    run_as: Annotated[str | None, typer.Option(help="With --restore: USER[:GROUP] that writes the files; root.")] = None,
     cycle: Annotated[int, typer.Option(min=0, max=600, help="Seconds to wait for the primary to publish again.")] = 300,
     wait: WaitOption = True,
     timeout: TimeoutOption = 3600,
@@ -37,10 +50,18 @@ def failback(
     Examples:
       relight failback RUN_ID --primary ~/.kube/config
       relight failback RUN_ID --freeze
+      relight failback RUN_ID --restore --primary ~/.kube/config
       relight failback RUN_ID --hand-back --primary ~/.kube/config
     """
-    if hand_back and freeze:
-        raise RequestInvalid("--hand-back, --freeze", "are two steps", "give --freeze first, --hand-back later")
+    steps = {"--freeze": freeze, "--restore": restore, "--hand-back": hand_back, "--unfreeze": unfreeze}
+    _one(steps, restore, kubeconfig, confirm)
+    if restore and kubeconfig:
+        wish = onto.Wish(
+            kubeconfig=kubeconfig, confirm=confirm, image=image, secret=aws_secret, run_as=run_as, seconds=timeout
+        )
+        return onto.restore(session, run_id, wish)
+    if unfreeze:
+        return _unfreeze(session, run_id, kubeconfig, wait)
     namespace = _namespace(session, run_id) if kubeconfig else ""
     seen = primary.look(kubeconfig, namespace) if kubeconfig else None
     if seen and seen.wrong and hand_back:
@@ -54,6 +75,38 @@ def failback(
     found = {**answer, "objects": _objects(kubeconfig, answer, namespace), "primary": seen}
     session.output.show(found, lambda page: render(page, found, does))
     return exits.ENDED_BADLY if answer["divergence"] else exits.DONE
+
+
+def _one(steps: dict[str, bool], restore: bool, kubeconfig: Path | None, confirm: str | None) -> None:
+    """Raises RequestInvalid."""
+    asked = [name for name, given in steps.items() if given]
+    if len(asked) > 1:
+        raise RequestInvalid(
+            ", ".join(asked), "are steps of their own", f"give one at a time, {asked[0]} first: relight failback --help"
+        )
+    if restore and not kubeconfig:
+        raise RequestInvalid("--restore", "does not say onto what", "name the primary's kubeconfig: --primary FILE")
+    if confirm and not restore:
+        raise RequestInvalid(f"--confirm {confirm}", "confirms nothing", "give it with --restore")
+
+
+def _unfreeze(session: Session, run_id: str, kubeconfig: Path | None, wait: bool) -> int:
+    stopped = onto.stop(kubeconfig, _namespace(session, run_id)) if kubeconfig else ""
+    answer = session.console.decide(run_id, "unfreeze", {"stopped": stopped})
+    deadline = Deadline.after(UNFREEZE_SECONDS if wait and answer["confirmed"] else 0)
+
+    def ask() -> str | None:
+        answer.update(session.console.decide(run_id, "failback", {}))
+        state = _state(answer, "freeze")
+        return state if state in ("to do", "stopped") else None
+
+    ended = poll(ask, deadline, every=1.0)
+    session.output.show(answer, lambda page: render(page, answer | {"objects": None}, True))
+    return exits.DONE if ended == "to do" else exits.ENDED_BADLY if ended else exits.UNDECIDED
+
+
+def _state(answer: dict[str, Any], step: str) -> str:
+    return str(next(row["state"] for row in answer["steps"] if row["step"] == step))
 
 
 def _namespace(session: Session, run_id: str) -> str:

@@ -1,5 +1,7 @@
-"""The primary cluster as an operator's own machine sees it, before production goes back to it. It is only read."""
+"""The primary cluster as an operator's own machine sees it, before production goes back to it. Here it is only read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,18 @@ class Primary:
 
 def look(kubeconfig: Path, namespace: str) -> Primary:
     """Raises PrimaryNotReady where it cannot be asked at all."""
+    with reached(kubeconfig) as cluster:
+        return _seen(cluster, namespace)
+
+
+@contextmanager
+def reached(kubeconfig: Path) -> Iterator[Cluster]:
+    """Raises PrimaryNotReady for what the cluster, or the lack of one, raises within."""
     path = kubeconfig.expanduser()
     if not path.is_file():
         raise PrimaryNotReady(f"--primary {kubeconfig}", "is not a file", "name the primary's kubeconfig")
-    cluster = Cluster(path)
     try:
-        return _seen(cluster, namespace)
+        yield Cluster(path)
     except RelightError as error:
         raise PrimaryNotReady(f"--primary {kubeconfig}", f"cannot be asked ({error})", "repair the primary first") from None
 

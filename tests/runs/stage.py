@@ -82,6 +82,7 @@ class Stage(Faults):
             self.backup_uri, _ = write(self.app, cluster, {})
 
     def _deploy(self, config: Config) -> None:
+        self.config = config
         self.engine.deploy(self.engine.synthesize(config), config.name)
         with self.signed_in():
             self.deployment = find_deployment(config.name)
