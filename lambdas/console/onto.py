@@ -38,6 +38,6 @@ def settled(desk: Desk, run: Run, caller: str, said: str, hold: bool) -> None:
     if found and not found.done and not hold:
         raise PrimaryNotReady(
             ONTO,
-            f"backup {found.target} did not come to its end there ({found.detail}); nothing was handed back",
+            f"backup {found.target} is not wholly there, or not any more ({found.detail}); nothing was handed back",
             f"go on with it: relight failback {run.run_id} --restore --primary FILE",
         )

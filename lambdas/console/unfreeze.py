@@ -9,6 +9,9 @@ from lambdas.console.serving import Serving
 from relight.adapters.table import Asked
 from relight.errors import NothingToDecide, PrimaryNotReady
 from relight.model import Run, now
+from relight.records import replace
+
+GIVEN_UP = "the freeze was given up and the app stopped there; production has gone on since"
 
 
 def ask(desk: Desk, call: Call) -> dict[str, Any]:
@@ -23,7 +26,8 @@ def ask(desk: Desk, call: Call) -> dict[str, Any]:
         asked = Asked(by=call.caller, at=now(), attempt=before.attempt + 1, hold=True, unfreeze=True)
         desk.table.ask_failback(run.run_id, asked)
         desk.table.put_task(found.runner.principal, failback.task(token, asked))
-        desk.table.forget_restored(run.run_id)
+        if restored := desk.table.restored(run.run_id):
+            desk.table.note_restored(run.run_id, replace(restored, done=False, detail=GIVEN_UP, verdict=None))
     return failback.shown(desk, run, found) | {"confirmed": before is not None}
 
 

@@ -197,9 +197,6 @@ class Table(Approvals, Notes, Partition):
         item = self._get(f"run#{run_id}", "restored")
         return decode(item, ActionResult) if item else None
 
-    def forget_restored(self, run_id: str) -> None:
-        self._delete(f"run#{run_id}", "restored")
-
 
 def _phase_key(phase: Phase) -> str:
     return f"phase#{NUMBERS[phase]:02d}#{phase.value}"

@@ -179,7 +179,7 @@ def test_a_restore_that_was_killed_or_met_a_damaged_backup_is_gone_on_with(stage
         S3().put(state, sound)
 
     status, said = primary.failback(run_id, "--hand-back")
-    assert (status, "did not come to its end there" in said) == (2, True), said
+    assert (status, "is not wholly there" in said) == (2, True), said
     killed_while_it_writes(primary, run_id, code)
     assert primary.failback(run_id, "--hand-back")[0] == 2
     status, said = primary.restore(run_id, "--confirm", code)
