@@ -30,6 +30,7 @@ from relight.words import size
 
 WORKLOADS = wave({"kind": "Deployment"})  # what is applied from here on may start
 WELL_SECONDS = 300.0
+ENDING_SECONDS = 60.0
 # As root, of the capabilities only those that give files their owners and modes.
 CAPABILITIES = {"drop": ["ALL"], "add": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"]}
 NOWHERE = Path("/nonexistent")  # no volume of the primary is on a disk of ours
@@ -124,11 +125,15 @@ class Bringing:
     def _run(self, claim: Volume, deadline: Deadline) -> Finding:
         """A Job that a killed restore left at work is waited for; one that failed, or is just being deleted, makes room."""
         seconds, name = max(1, int(deadline.left)), self._job(claim)
-        there = self.cluster.get(jobs.BATCH, "Job", self.namespace, name)
-        if there is None or (jobs.ended(there) or {}).get("type") == "Failed":
-            jobs.gone(name, self.cluster, self.namespace, deadline)
+        if not self._has_room(name, deadline.sooner(ENDING_SECONDS)):
+            raise FailbackStopped(f"restore onto the primary stopped: Job {name} of the try before has not ended; ask again")
         place = Place(cluster=self.cluster, namespace=self.namespace, job=name, seconds=seconds, read_only=False)
         return jobs.run(f"writing claim {claim.claim}", self._job_of(claim, place), place, deadline)
+
+    def _has_room(self, name: str, deadline: Deadline) -> bool:
+        there = self.cluster.get(jobs.BATCH, "Job", self.namespace, name)
+        goes_on = there is not None and (jobs.ended(there) or {}).get("type") != "Failed"
+        return goes_on or jobs.gone(name, self.cluster, self.namespace, deadline)
 
     def _job(self, claim: Volume) -> str:
         return jobs.named("restore", self.seed, self.onto.recipe.backup.metadata_sha256, claim.claim)

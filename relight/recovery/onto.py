@@ -115,13 +115,19 @@ def _one(item: PlannedObject, there: bool, suspended_there: Collection[str]) -> 
     if there and (who.kind == CLAIM or not who.namespace):
         why = "is there; only its files are replaced" if who.kind == CLAIM else "is there, and the whole cluster's"
         return replace(item, action=Action.SKIP, reason=why, transforms=(), object=None)
-    note = ""
+    obj, note = _in_full(obj), ""
     if who.kind == CLAIM:
         obj, note = _of_default_class(obj), "of the default storage class"
     elif who.kind == "CronJob" and who.name in suspended_there:
         obj, note = obj | {"spec": obj["spec"] | {"suspend": True}}, "suspended, as it is there"
     action = Action.TRANSFORM if note else Action.CREATE
     return replace(item, action=action, reason="", transforms=(note,) if note else (), object=obj)
+
+
+def _in_full(obj: Object) -> Object:
+    """What a stop changes is said in so many words: applying what is not said would leave the app stopped."""
+    usual = {field_: 1 if field_ == "replicas" else not stopped for _, kind, field_, stopped in STOPS if kind == obj["kind"]}
+    return obj | {"spec": usual | obj["spec"]} if usual else obj
 
 
 def _of_default_class(claim: Object) -> Object:
