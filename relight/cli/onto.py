@@ -13,9 +13,10 @@ from relight.backup.reader import open_backup
 from relight.cli import cronjob, exits, primary
 from relight.cli.output import table, toned
 from relight.cli.session import Session
-from relight.config import App
+from relight.config import App, Quarantine
 from relight.errors import PrimaryNotReady, RelightError, RequestInvalid
 from relight.model import encode
+from relight.records import replace
 from relight.recovery import onto, scheduled
 from relight.recovery.bringing import Bringing, Worker
 from relight.recovery.cluster import ClusterApi
@@ -74,7 +75,8 @@ def _last_backup(run_id: str, stands: dict[str, Any]) -> dict[str, Any]:
 def _recipe(app: App, uri: str) -> Recipe:
     backup = open_backup(S3(), uri)
     facts = BackupFacts.of(backup.uri, backup.metadata_sha256, encode(backup.metadata))
-    return Recipe(app=app, backup=facts, manifests=backup.manifests(), namespace=app.namespace)
+    bare = replace(app, quarantine=Quarantine())  # a primary is in none, so nothing of it need be there
+    return Recipe(app=bare, backup=facts, manifests=backup.manifests(), namespace=app.namespace)
 
 
 def _worker(cluster: ClusterApi, namespace: str, wish: Wish, region: str) -> Worker:
