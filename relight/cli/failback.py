@@ -17,6 +17,16 @@ from relight.recovery.patience import Deadline, poll
 SHOWN = 20
 UNFREEZE_SECONDS = 180.0  # the agent's own, and a heartbeat
 NEXT = "nothing was changed; next: {again}"
+FREEZE = (
+    "--freeze, and then --restore --primary FILE: what was written here comes onto the primary; or --hand-back without it"
+)
+
+
+UNFROZEN = {
+    "to do": f"{toned('done')}: the runner runs everything as before the freeze; production goes on there",
+    "stopped": f"{toned('failed')}: see what stopped it: relight failback, then ask again",
+    None: "it is asked for, and not done yet: see relight failback",
+}
 
 
 def failback(
@@ -91,18 +101,29 @@ def _one(steps: dict[str, bool], restore: bool, kubeconfig: Path | None, confirm
 
 
 def _unfreeze(session: Session, run_id: str, kubeconfig: Path | None, wait: bool) -> int:
-    stopped = onto.stop(kubeconfig, _namespace(session, run_id)) if kubeconfig else ""
-    answer = session.console.decide(run_id, "unfreeze", {"stopped": stopped})
-    deadline = Deadline.after(UNFREEZE_SECONDS if wait and answer["confirmed"] else 0)
+    answer = _ask_to_unfreeze(session, run_id, kubeconfig)
+    began = answer["confirmed"]
 
     def ask() -> str | None:
         answer.update(session.console.decide(run_id, "failback", {}))
         state = _state(answer, "freeze")
         return state if state in ("to do", "stopped") else None
 
-    ended = poll(ask, deadline, every=1.0)
-    session.output.show(answer, lambda page: render(page, answer | {"objects": None}, True))
+    ended = poll(ask, Deadline.after(UNFREEZE_SECONDS if wait and began else 0), every=1.0)
+    session.output.show(answer, lambda page: page.print(UNFROZEN[ended] if began else "nothing was frozen or changed"))
     return exits.DONE if ended == "to do" else exits.ENDED_BADLY if ended else exits.UNDECIDED
+
+
+def _ask_to_unfreeze(session: Session, run_id: str, kubeconfig: Path | None) -> dict[str, Any]:
+    """The app on the primary is stopped only where the console says that it must be, and nothing else stands in the way."""
+    try:
+        return dict(session.console.decide(run_id, "unfreeze", {}))
+    except PrimaryNotReady:
+        if kubeconfig is None:
+            raise
+    stopped = onto.stop(kubeconfig, _namespace(session, run_id))
+    session.output.says(f"the app is stopped on the primary: {stopped}")
+    return dict(session.console.decide(run_id, "unfreeze", {"stopped": stopped}))
 
 
 def _state(answer: dict[str, Any], step: str) -> str:
@@ -128,8 +149,14 @@ def render(page: Console, found: dict[str, Any], does: bool) -> None:
         page.print(f"published since the promotion: {line}", markup=False)
     for line in objects(found["objects"]):
         page.print(line, markup=False)
-    again = f"relight failback {found['run_id']} --hand-back"
-    page.print(f"watch it: relight status {found['run_id']}" if does else NEXT.format(again=again))
+    again = f"relight failback {found['run_id']} {_next(found)}"
+    page.print(f"watch it: relight status {found['run_id']}" if does else NEXT.format(again=again), markup=False)
+
+
+def _next(found: dict[str, Any]) -> str:
+    if found.get("alive") and _state(found, "freeze") == "to do":
+        return FREEZE
+    return "--hand-back" if found.get("restored") else "--restore --primary FILE, or --hand-back without it"
 
 
 def objects(found: dict[str, Any] | None) -> list[str]:

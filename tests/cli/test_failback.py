@@ -49,6 +49,7 @@ def bodies(api: Stub) -> list[Any]:
         ({"vitals": {"said": "x", "taken": None}}, "no backup of it yet"),
         ({"vitals": None}, "has said nothing yet"),
         ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, "its last backup failed"),
+        ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes here[/] (freeze)"),
     ],
 )
 def test_status_tells_how_production_is_and_how_old_its_backup(changes: dict[str, Any], says: str) -> None:
@@ -61,7 +62,7 @@ def test_failback_shows_first_and_says_what_would_do_it(terminal: Terminal, api:
     said = terminal("failback", "r-1", "--restored", "b-9")
     assert said.status == 0
     assert "freeze" in said.out and "run p-7, sha256 ab" in said.out
-    assert "nothing was changed; next: relight failback r-1 --hand-back" in said.out
+    assert "nothing was changed; next: relight failback r-1 --restore --primary FILE, or --hand-back" in said.out
     assert bodies(api) == [{"confirm": False, "hold": False, "cycle": 300, "primary": "", "restored": "b-9"}]
 
 
@@ -107,10 +108,27 @@ def test_an_unfreeze_is_waited_for_and_says_where_it_stands(terminal: Terminal, 
     api.on("POST /runs/r-1/unfreeze", ANSWER | {"confirmed": True, "steps": [STEPS[0] | {"state": "at work"}]})
     api.on("POST /runs/r-1/failback", ANSWER)
     said = terminal("failback", "r-1", "--unfreeze")
-    assert (said.status, "to do" in said.out) == (0, True)
+    assert (said.status, "production goes on there" in said.out) == (0, True)
     api.on("POST /runs/r-1/failback", ANSWER | {"steps": [STEPS[0] | {"state": "stopped", "detail": "forbidden"}]})
     said = terminal("failback", "r-1", "--unfreeze")
-    assert (said.status, "forbidden" in said.out) == (1, True)
+    assert (said.status, "see what stopped it" in said.out) == (1, True)
+    api.on("POST /runs/r-1/unfreeze", ANSWER | {"confirmed": False})
+    assert "nothing was frozen or changed" in terminal("failback", "r-1", "--unfreeze").out
+
+
+def test_the_primary_is_stopped_for_an_unfreeze_only_where_the_console_says_that_it_must_be(
+    terminal: Terminal, api: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Path] = []
+    monkeypatch.setattr("relight.cli.onto.stop", lambda path, _: stopped.append(path) or "3 action(s)")
+    api.on("GET /runs/r-1", {"run_id": "r-1", "run": {"app": "sample"}})
+    api.on("POST /runs/r-1/failback", ANSWER)
+    api.refuse("POST /runs/r-1/unfreeze", 409, "NothingToDecide", "run r-1: is not serving; only a promoted run can")
+    said = terminal("failback", "r-1", "--unfreeze", "--primary", "kubeconfig")
+    assert (said.status, "is not serving" in said.err, stopped) == (2, True, [])
+    api.refuse("POST /runs/r-1/unfreeze", 409, "PrimaryNotReady", "the primary: has the app; stop it")
+    terminal("failback", "r-1", "--unfreeze", "--primary", "kubeconfig")
+    assert stopped == [Path("kubeconfig")] and bodies(api)[-1] == {"stopped": "3 action(s)"}
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_a_freeze_that_is_given_up_leaves_production_on_the_runner_and_the_prima
     run_id = promoted(stage)
     frozen(stage, primary, run_id)
     status, said = primary.failback(run_id, "--unfreeze")
-    assert (status, "to do" in said) == (0, True), said
+    assert (status, "production goes on there" in said) == (0, True), said
     stage.until(lambda: vitals(stage, run_id)["well"], "production is well again", 60)
     assert primary.failback(run_id, "--unfreeze")[0] == 0, "nothing is frozen, nothing is changed"
 
