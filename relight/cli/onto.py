@@ -28,7 +28,7 @@ from relight.recovery.release import freeze
 from relight.words import size
 
 SHOWN = 20
-LIKE_THE_PLAN = (Fate.CREATED, Fate.SKIPPED, Fate.UNCHANGED)
+NOT_WORTH_A_LINE = (Fate.SKIPPED.value, Fate.UNCHANGED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def restore(session: Session, run_id: str, wish: Wish) -> int:
         seen = onto.look(cluster, recipe, run_id)
         worker = _worker(cluster, app.namespace, wish, session.config.region)
     if wish.confirm is None:
-        return _show(session, run_id, seen, wish)
+        return _show(session, run_id, seen, wish, _lost(stands, taken))
     _refuse(run_id, stands, seen, wish)
     return _bring(session, run_id, Bringing(
         cluster=cluster, onto=seen, worker=worker, seed=run_id, say=session.output.says
@@ -141,9 +141,17 @@ def _page_of_done(page: Console, run_id: str, done: dict[str, Any]) -> None:
 
 
 # ---------------------------------------------------------------- the look
-def _show(session: Session, run_id: str, seen: onto.Onto, wish: Wish) -> int:
+def _lost(stands: dict[str, Any], taken: dict[str, Any]) -> list[str]:
+    return [] if stands["alive"] else [f"the runner is gone: what was written there after {taken['created_at']} is lost"]
+
+
+def _show(session: Session, run_id: str, seen: onto.Onto, wish: Wish, lost: list[str]) -> int:
     told = [
-        {"object": str(item.identity), "fate": one.fate, "because": one.because or item.reason or ", ".join(item.transforms)}
+        {
+            "object": str(item.identity),
+            "fate": seen.becomes(item.identity, one.fate),
+            "because": one.because or item.reason or ", ".join(item.transforms),
+        }
         for item, one in zip(seen.objects, seen.foreseen.told, strict=True)
     ]
     document: dict[str, Any] = {
@@ -152,17 +160,18 @@ def _show(session: Session, run_id: str, seen: onto.Onto, wish: Wish) -> int:
         "namespace": seen.recipe.target,
         "code": seen.code,
     }
-    document |= {"stops": seen.stops, "troubles": seen.troubles, "objects": told}
+    document |= {"lost": lost, "stops": seen.stops, "troubles": seen.troubles, "objects": told}
     document["claims"] = [encode(one) | {"written": one.claim in seen.written} for one in seen.claims]
-    session.output.show(document, lambda page: _page(page, run_id, seen, told, wish))
+    session.output.show(document, lambda page: _page(page, run_id, seen, document, wish))
     return exits.ENDED_BADLY if seen.troubles else exits.DONE
 
 
-def _page(page: Console, run_id: str, seen: onto.Onto, told: list[dict[str, Any]], wish: Wish) -> None:
+def _page(page: Console, run_id: str, seen: onto.Onto, document: dict[str, Any], wish: Wish) -> None:
     page.print(f"backup [bold]{seen.recipe.backup.backup_id}[/] onto the primary, namespace {seen.recipe.target}:")
-    fates = Counter(row["fate"].value for row in told)
+    told = document["objects"]
+    fates = Counter(row["fate"] for row in told)
     page.print(table(("would be", "objects"), [(fate, str(number)) for fate, number in sorted(fates.items())]))
-    for line in _lines(seen, told):
+    for line in (*_lines(seen, told), *document["lost"]):
         page.print(line, markup=False)
     for line in seen.troubles:
         page.print(f"[red]in the way[/]: {escape(line)}")
@@ -181,11 +190,10 @@ def _lines(seen: onto.Onto, told: list[dict[str, Any]]) -> list[str]:
     for one in seen.claims:
         has = "has it already" if one.claim in seen.written else "all that is in it is replaced"
         lines.append(f"claim {one.claim}: {one.files} file(s), {size(one.bytes)}: {has}")
-    unlike = [
-        f"{row['object']} would be {row['fate']}: {row['because']}" for row in told if row["fate"] not in LIKE_THE_PLAN
-    ]
-    more = [f"and {len(unlike) - SHOWN} more: -o json shows all"] if len(unlike) > SHOWN else []
-    return lines + unlike[:SHOWN] + more + ["what only the primary has is left as it is"]
+    worth = [row for row in told if row["fate"] not in NOT_WORTH_A_LINE]
+    each = [": ".join(filter(None, (f"{row['object']} would be {row['fate']}", row["because"]))) for row in worth]
+    more = [f"and {len(each) - SHOWN} more: -o json shows all"] if len(each) > SHOWN else []
+    return lines + each[:SHOWN] + more + ["what only the primary has is left as it is"]
 
 
 def stop(kubeconfig: Path, namespace: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
-from relight.errors import PrimaryNotReady, RelightError
+from relight.errors import PrimaryNotReady, RelightError, UserError
 from relight.recovery.comparison import compare
 from relight.recovery.wellness import unwell
 
@@ -32,12 +32,14 @@ def look(kubeconfig: Path, namespace: str) -> Primary:
 
 @contextmanager
 def reached(kubeconfig: Path) -> Iterator[Cluster]:
-    """Raises PrimaryNotReady for what the cluster, or the lack of one, raises within."""
+    """Raises PrimaryNotReady for what the cluster, or the lack of one, raises within; an input that is wrong stays so."""
     path = kubeconfig.expanduser()
     if not path.is_file():
         raise PrimaryNotReady(f"--primary {kubeconfig}", "is not a file", "name the primary's kubeconfig")
     try:
         yield Cluster(path)
+    except UserError:
+        raise
     except RelightError as error:
         raise PrimaryNotReady(f"--primary {kubeconfig}", f"cannot be asked ({error})", "repair the primary first") from None
 

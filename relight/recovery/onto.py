@@ -17,6 +17,7 @@ from relight.recovery.context import Recipe
 from relight.recovery.dryrun import dry_run
 from relight.recovery.forecast import Forecast, forecast
 from relight.recovery.ledger import Fate
+from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject, prepare
 from relight.recovery.quiesce import may_write
 from relight.recovery.references import REFERRED
@@ -33,18 +34,25 @@ FINISHED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onto:
-    """``claims``: whose files are to be replaced. ``written``: those of them that have been already.
-    ``stops``: what is stopped meanwhile. ``troubles``: why it cannot be done as things are, a line each.
-    ``code``: stands for this backup, on this cluster, over these claims."""
+    """``standing``: what is there already. ``claims``: whose files are to be replaced. ``written``: those of them that have
+    been. ``stops``: what is stopped meanwhile. ``troubles``: why it cannot be done as things are, a line each. ``code``:
+    stands for this backup, on this cluster, over these claims."""
 
     recipe: Recipe = field(repr=False)
     objects: tuple[PlannedObject, ...] = field(repr=False)
     foreseen: Forecast = field(repr=False)
+    standing: frozenset[Identity] = field(repr=False)
     claims: tuple[Volume, ...]
     written: frozenset[str]
     stops: tuple[str, ...]
     troubles: tuple[str, ...]
     code: str
+
+    def becomes(self, who: Identity, fate: Fate) -> str:
+        """An object's fate in a reader's words: a ledger calls created what was applied over what was there."""
+        if fate not in (Fate.CREATED, Fate.TRANSFORMED):
+            return fate.value
+        return "updated" if who in self.standing else "created"
 
 
 def look(cluster: ClusterApi, recipe: Recipe, seed: str) -> Onto:
@@ -63,8 +71,9 @@ def look(cluster: ClusterApi, recipe: Recipe, seed: str) -> Onto:
         recipe=recipe,
         objects=objects,
         foreseen=foreseen,
+        standing=frozenset(target.before),
         claims=claims,
-        written=frozenset(name for name, obj in standing.items() if _mark(obj) == recipe.backup.metadata_sha256),
+        written=frozenset(name for name, obj in standing.items() if mark(obj) == recipe.backup.metadata_sha256),
         stops=tuple(_running(cluster, namespace)),
         troubles=(*_homeless(cluster, missing, objects), *in_use(cluster, namespace, claims), *failing),
         code=_code(cluster, recipe, claims, seed),
@@ -137,7 +146,8 @@ def _of_default_class(claim: Object) -> Object:
 
 
 # ---------------------------------------------------------------- the cluster
-def _mark(claim: Object) -> str:
+def mark(claim: Object) -> str:
+    """The digest of the backup whose files it was given; empty for none."""
     return str((claim["metadata"].get("annotations") or {}).get(WRITTEN, ""))
 
 

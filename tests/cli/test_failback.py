@@ -182,9 +182,15 @@ def test_a_restore_that_stops_says_so_on_record(
     assert "not well there" in bodies(api)[-1]["detail"]
 
 
+def test_of_a_runner_that_died_it_says_what_is_lost(terminal: Terminal, api: Stub, restoring: Path) -> None:
+    api.on("POST /runs/r-1/failback", ANSWER | {"alive": False, "restored": None})
+    said = terminal(*RESTORE)
+    assert (said.status, "what was written there after 2026-11-23T11:00:00Z is lost" in said.out) == (0, True)
+
+
 def test_without_an_image_it_says_where_one_comes_from(terminal: Terminal, api: Stub, restoring: Path) -> None:
     said = terminal(*RESTORE[:5])
-    assert (said.status, "no CronJob relight-backup is there" in said.err) == (2, True)
+    assert (said.status, "R214: --image: is not given, and no CronJob relight-backup" in said.err) == (2, True)
 
 
 def test_recover_starts_an_incident(terminal: Terminal, api: Stub) -> None:

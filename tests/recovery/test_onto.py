@@ -177,6 +177,19 @@ def test_a_claim_that_could_not_be_written_leaves_the_app_stopped_and_is_written
     assert cluster.one("Deployment", "web")["spec"]["replicas"] == 2 and jobs(cluster) == []
 
 
+def test_a_claim_that_somebody_elses_restore_has_just_written_is_written() -> None:
+    cluster = primary(playing("Failed", 1, "another process restores it"))
+    play = cluster.on_write
+
+    def faster(where: FakeCluster, changed: Object) -> None:
+        play(where, changed)
+        if changed["kind"] == "Job":
+            cluster.one("PersistentVolumeClaim", "ledger")["metadata"]["annotations"] = {WRITTEN: DIGEST}
+
+    cluster.on_write = faster
+    assert "1 claim(s)" in bring(cluster)
+
+
 def test_an_object_that_the_primary_refuses_is_named_and_nothing_is_started() -> None:
     cluster = primary()
     ready = bringing(cluster)
