@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 from relight.adapters import aws
+from relight.roles import Role
+from tests.handlers.browser import Browser
 from tests.handlers.cast import BOB, post
+from tests.handlers.conftest import RUN_ID
 from tests.handlers.test_failback import ask, row_of, says, served, states, tasks
 from tests.handlers.test_recovery import Recovery
 
@@ -106,3 +109,15 @@ def test_of_a_runner_that_died_nothing_is_unfrozen(served: Recovery) -> None:
     aws.client("ec2").terminate_instances(InstanceIds=served.world.live())
     status, answer = post("unfreeze", BOB)
     assert (status, answer["error"]) == (409, "NothingToDecide") and "is gone" in answer["message"]
+
+
+def test_a_frozen_runs_page_has_a_button_that_gives_the_freeze_up_and_says_why_not(served: Recovery) -> None:
+    bob, page = Browser().signed_in(BOB, Role.OPERATOR), f"/console/runs/{RUN_ID}"
+    assert "Un-freeze" not in bob.open(page)
+    ask(confirm=True, hold=True)
+    says(served, ("freeze", True, "3 actions"), ("final backup", True, "b9"))
+    restored(backup="b9", done=True, detail="all of it")
+    assert "Un-freeze: production goes on here" in bob.open(page)
+    assert "two sites would write" in bob.send(f"{page}/unfreeze")
+    unfreeze(stopped="3 action(s)")
+    assert "being un-frozen" in bob.open(page)

@@ -59,7 +59,7 @@ class Stage(Faults):
         config = replace(config, apps=apps)
         self.engine.start(config.region)
         config = replace(config, apps=tuple(map(self._described, config.apps)))
-        self.app, self.ladder = config.apps[0], config.runner.instance_types
+        self.config, self.app, self.ladder = config, config.apps[0], config.runner.instance_types
         self.pointer = join(self.app.storage, self.app.promote[0].key)
         cluster = start(self._state / "primary", "primary")
         try:
@@ -82,7 +82,6 @@ class Stage(Faults):
             self.backup_uri, _ = write(self.app, cluster, {})
 
     def _deploy(self, config: Config) -> None:
-        self.config = config
         self.engine.deploy(self.engine.synthesize(config), config.name)
         with self.signed_in():
             self.deployment = find_deployment(config.name)
