@@ -20,7 +20,8 @@ test holds the two together. Every function has a role of its own, and so has th
 | use the CLI | `ssm:GetParameter` on `parameter/<name>/deployment` and `parameter/<name>/apps/*` |
 | see runs | `execute-api:Invoke` on `<api>/*/GET/*` |
 | check readiness | `lambda:InvokeFunction` on `function:<name>-check` |
-| start runs, fail back | `execute-api:Invoke` on `<api>/*/POST/runs` and `<api>/*/POST/runs/*/failback` |
+| start runs, fail back | `execute-api:Invoke` on `<api>/*/POST/runs`, and below `<api>/*/POST/runs/*/` on `failback`, |
+| | `restored` and `unfreeze` |
 | approve, reject | `execute-api:Invoke` on `<api>/*/POST/runs/*/approve` and `<api>/*/POST/runs/*/reject` |
 | open the pages, as viewer, operator or approver | `execute-api:Invoke` on `<api>/*/POST/sign-in/<role>` |
 | ask again after an expiry | `execute-api:Invoke` on `<api>/*/POST/runs/*/request` |

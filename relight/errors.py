@@ -546,7 +546,7 @@ class BackupNotTaken(RunError):
 
 
 class PrimaryNotReady(UserError):
-    """The primary, as the operator's own machine sees it, cannot take production back."""
+    """The primary, as the operator's own machine sees it, cannot take production back, or be restored onto."""
 
     code = "R487"
 

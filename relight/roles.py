@@ -46,6 +46,8 @@ API: dict[str, Role] = {
     "POST /runs/{run_id}/reject": Role.APPROVER,
     "POST /runs/{run_id}/request": Role.OPERATOR,
     "POST /runs/{run_id}/failback": Role.OPERATOR,
+    "POST /runs/{run_id}/restored": Role.OPERATOR,  # onto the primary, by the caller's own machine
+    "POST /runs/{run_id}/unfreeze": Role.OPERATOR,
     "GET /apps/{app}/readiness": Role.VIEWER,
     "POST /sign-in/viewer": Role.VIEWER,  # a link for a browser, a route a role: IAM says who may ask for which
     "POST /sign-in/operator": Role.OPERATOR,
@@ -65,6 +67,7 @@ PAGES: dict[str, Role | None] = {
     "POST /console/runs/{run_id}/reject": Role.APPROVER,
     "POST /console/runs/{run_id}/request": Role.OPERATOR,
     "POST /console/runs/{run_id}/failback": Role.OPERATOR,
+    "POST /console/runs/{run_id}/unfreeze": Role.OPERATOR,
     "GET /console/sign-in": None,
     "POST /console/sign-in": None,
     "GET /console/sign-in/start": None,  # on to the issuer, and back

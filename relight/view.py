@@ -101,6 +101,11 @@ class View:
         return self.outcome is None and self.phase == Phase.SERVE
 
     @property
+    def frozen(self) -> bool:
+        """Whether a failback has begun on the runner, as it says itself."""
+        return bool(((self.raw.get("serving") or {}).get("vitals") or {}).get("failback"))
+
+    @property
     def waits_for(self) -> str:
         """What a person must do for the run to go on: ``decision``, ``failback``, or nothing."""
         return "decision" if self.evidence_hash else "failback" if self.serving else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.console import onto
 from lambdas.console.decisions import alive
 from lambdas.console.desk import Call, Desk
 from lambdas.console.serving import Serving, serving
@@ -17,7 +18,7 @@ from relight.adapters.table import Asked
 from relight.config import App
 from relight.divergence import blocking, published
 from relight.errors import Diverged, NothingToDecide, RelightError, RequestInvalid, TaskGone
-from relight.model import Frozen, Phase, Run, Task, now, timestamp
+from relight.model import ActionResult, Frozen, Phase, Run, Task, encode, now, timestamp
 from relight.records import replace
 
 SECONDS = 4 * 3600  # the agent's own deadline for freeze and last backup; Serve itself waits longer
@@ -30,7 +31,7 @@ FIELDS = ("confirm", "hold", "cycle", "primary", "restored")
 class Wanted:
     """``confirm``: not only a look. ``hold``: stop before anything is handed back. ``cycle``: seconds to wait for one.
 
-    ``primary``: what the operator saw of it; ``restored``: the backup that they restored onto it.
+    ``primary``: what the operator saw of it; ``restored``: the backup that they restored onto it by means of their own.
     """
 
     confirm: bool
@@ -41,23 +42,37 @@ class Wanted:
 
 
 def ask(desk: Desk, call: Call) -> dict[str, Any]:
-    """Body: see ``Wanted``; empty, it is a dry run. Raises NothingToDecide, RequestInvalid, and Diverged, nothing frozen."""
+    """Body: see ``Wanted``; empty, it is a dry run.
+
+    Raises NothingToDecide, RequestInvalid; PrimaryNotReady and Diverged, nothing frozen.
+    """
     wanted = wish(call)
     run, token, found = production(desk, call)
-    app, store = parameters.app(run.app), S3()
     living = alive(desk, run, found.runner.instance_id)
-    gone = tuple(blocking(store, desk.table, run, app))
-    asked = desk.table.failback(run.run_id)
     if wanted.confirm:
-        if gone:
+        if gone := blocking(S3(), desk.table, run, parameters.app(run.app)):
             raise Diverged(
                 f"failback of {run.app}: {'; '.join(gone)}; nothing was frozen; reconcile the two, then ask again"
             )
-        asked = (confirmed if living else ended)(desk, run, token, found, call.caller, wanted)
-    facts = Facts(alive=living, divergence=gone, asked=asked, vitals=found.vitals, primary=wanted.primary)
-    answer = {"run_id": run.run_id, "confirmed": wanted.confirm, "runner": found.runner.instance_id, "alive": living}
-    answer |= {"steps": table(facts), "divergence": list(gone), "published": here(desk, store, app, run)}
-    return answer | {"serving": serving_shown(desk, run)}
+        onto.settled(desk, run, call.caller, wanted.restored, wanted.hold)
+        (confirmed if living else ended)(desk, run, token, found, call.caller, wanted)
+    return shown(desk, run, found, wanted.primary) | {"confirmed": wanted.confirm}
+
+
+def shown(desk: Desk, run: Run, found: Serving, primary: str = "") -> dict[str, Any]:
+    """Where it stands, and what stands in its way. ``primary``: what the operator's machine saw of it just now."""
+    app, store = parameters.app(run.app), S3()
+    facts = Facts(
+        alive=alive(desk, run, found.runner.instance_id),
+        divergence=tuple(blocking(store, desk.table, run, app)),
+        asked=desk.table.failback(run.run_id),
+        vitals=found.vitals,
+        primary=primary,
+        restored=desk.table.restored(run.run_id),
+    )
+    answer = {"run_id": run.run_id, "runner": found.runner.instance_id, "alive": facts.alive, "steps": table(facts)}
+    answer |= {"divergence": list(facts.divergence), "published": here(desk, store, app, run)}
+    return answer | {"serving": serving_shown(desk, run), "restored": encode(facts.restored)}
 
 
 def hand_back(desk: Desk, call: Call) -> dict[str, Any]:
@@ -87,44 +102,49 @@ def production(desk: Desk, call: Call) -> tuple[Run, str, Serving]:
     return run, token, found
 
 
-def confirmed(desk: Desk, run: Run, token: str, found: Serving, caller: str, wanted: Wanted) -> Asked:
-    """Gives the agent its task; again only where the last one stopped, or was held and is to go on."""
+def confirmed(desk: Desk, run: Run, token: str, found: Serving, caller: str, wanted: Wanted) -> None:
+    """Gives the agent its task; again only where the last one stopped, or was to hold and this one is not."""
     before = desk.table.failback(run.run_id)
     asked = Asked(
         by=caller, at=now(), attempt=before.attempt + 1 if before else 0, hold=wanted.hold, cycle=wanted.cycle,
         primary=wanted.primary or (before.primary if before else ""),
-        restored=wanted.restored or (before.restored if before else ""),
     )  # fmt: skip
-    principal = found.runner.principal
-    tasks = [one for one in desk.table.mailbox(principal).tasks if one.token == token]
-    if before and tasks and not over(tasks[0], before, found):
-        desk.table.ask_failback(run.run_id, kept := replace(asked, attempt=before.attempt, hold=before.hold))
-        return kept
+    if before and at_work(desk, token, before, found):
+        if before.unfreeze:
+            raise NothingToDecide(f"run {run.run_id}", "is being un-frozen", "ask again when its step freeze is to do again")
+        if wanted.hold or not before.hold:
+            desk.table.ask_failback(run.run_id, replace(asked, attempt=before.attempt, hold=before.hold))
+            return
     desk.table.ask_failback(run.run_id, asked)
-    desk.table.put_task(principal, freeze(token, asked))
-    return asked
+    desk.table.put_task(found.runner.principal, task(token, asked, desk.table.restored(run.run_id)))
 
 
-def over(task: Task, before: Asked, found: Serving) -> bool:
-    """Whether the agent has put the task down without an answer: a step stopped it, it was to hold, or its time is over."""
+def at_work(desk: Desk, token: str, before: Asked, found: Serving) -> bool:
+    """Whether the agent has not put its task down yet: no step stopped it, it was not to hold, its time is not over."""
+    given = next((one for one in desk.table.mailbox(found.runner.principal).tasks if one.token == token), None)
     steps = found.vitals.failback if found.vitals else ()
     stopped = any(not step.done for step in steps) or (before.hold and len(steps) > 1)
-    return stopped or task.deadline_at < now()
+    done = not steps if before.unfreeze else stopped
+    return given is not None and not done and given.deadline_at >= now()
 
 
-def ended(desk: Desk, run: Run, token: str, found: Serving, caller: str, wanted: Wanted) -> Asked:
+def ended(desk: Desk, run: Run, token: str, found: Serving, caller: str, wanted: Wanted) -> None:
     """A runner that has died writes nothing more, and answers nothing: Serve is ended for it, and the pointers go back."""
     detail = f"runner {found.runner.instance_id} is gone: it writes nothing more"
     taken = found.vitals.taken if found.vitals else None
-    frozen = Frozen(requested_by=caller, frozen=True, detail=detail, at=now(), taken=taken, cycle=wanted.cycle)
+    restored = desk.table.restored(run.run_id)
+    frozen = Frozen(
+        requested_by=caller, frozen=True, detail=detail, at=now(), taken=taken, cycle=wanted.cycle,
+        steps=(restored,) if restored else (),
+    )  # fmt: skip
     with suppress(TaskGone):  # an earlier request did it
         desk.workflow.succeed(token, frozen)
-    return Asked(by=caller, at=now(), attempt=0, cycle=wanted.cycle)
 
 
-def freeze(token: str, asked: Asked) -> Task:
+def task(token: str, asked: Asked, restored: ActionResult | None = None) -> Task:
+    """What the agent is to do. ``restored``: what is known of the backup on the primary, for its answer."""
     given = datetime.now(UTC)
-    inputs = {"action": "freeze", "requested_by": asked.by, "cycle": asked.cycle, "hold": asked.hold}
+    inputs = {"action": "unfreeze" if asked.unfreeze else "freeze", "requested_by": asked.by, "cycle": asked.cycle}
     return Task(
         phase=Phase.SERVE.value,
         token=token,
@@ -132,7 +152,7 @@ def freeze(token: str, asked: Asked) -> Task:
         deadline_at=timestamp(given + timedelta(seconds=SECONDS)),
         heartbeat_seconds=HEARTBEAT,
         given_at=timestamp(given),
-        inputs=inputs | {"primary": asked.primary, "restored": asked.restored},
+        inputs=inputs | {"hold": asked.hold, "primary": asked.primary, "restored": encode(restored)},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools import Logger
 
-from lambdas.console import again, backups, decisions, failback, readiness, runs, triggers
+from lambdas.console import again, backups, decisions, failback, onto, readiness, runs, triggers, unfreeze
 from lambdas.console.answers import Answer, document
 from lambdas.console.desk import Call, Desk
 from lambdas.console.refusals import status
@@ -28,6 +28,8 @@ ROUTES: dict[str, Route] = {
     "POST /runs/{run_id}/reject": decisions.reject,
     "POST /runs/{run_id}/request": again.request,
     "POST /runs/{run_id}/failback": failback.ask,
+    "POST /runs/{run_id}/restored": onto.note,
+    "POST /runs/{run_id}/unfreeze": unfreeze.ask,
     "GET /apps/{app}/readiness": readiness.shown,
     **{f"POST /sign-in/{role}": partial(session.make_link, role=role) for role in Role},
 }

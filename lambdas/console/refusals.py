@@ -22,6 +22,7 @@ STATUSES: dict[type[RelightError], int] = {
     errors.NothingHeld: 409,
     errors.TaskGone: 409,
     errors.Diverged: 409,
+    errors.PrimaryNotReady: 409,
     errors.RunnerGone: 409,
     errors.ApprovalExpired: 410,
     errors.LinkSpent: 410,

@@ -12,13 +12,16 @@ Told = tuple[str, str]  # state, in words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """``alive``: the runner, as EC2 shows it. ``primary``: what the operator's own machine saw of it, now."""
+    """``alive``: the runner, as EC2 shows it. ``primary``: what the operator's own machine saw of it, now.
+
+    ``restored``: how far the promoted site's backup has come onto the primary."""
 
     alive: bool
     divergence: tuple[str, ...]
     asked: Asked | None
     vitals: Vitals | None
     primary: str = ""
+    restored: ActionResult | None = None
 
     def step(self, name: str) -> ActionResult | None:
         steps = self.vitals.failback if self.vitals else ()
@@ -43,6 +46,8 @@ def _on_the_runner(name: str, what: str) -> Callable[[Facts], Told]:
     def tell(facts: Facts) -> Told:
         if not facts.alive:
             return UNKNOWN, "the runner is gone: it writes nothing more, and nothing more can be had of it"
+        if facts.asked and facts.asked.unfreeze:
+            return _unfrozen(facts, what)
         if step := facts.step(name):
             return (DONE if step.done else STOPPED), step.detail
         return (AT_WORK, what) if facts.asked else (TO_DO, what)
@@ -50,10 +55,17 @@ def _on_the_runner(name: str, what: str) -> Callable[[Facts], Told]:
     return tell
 
 
+def _unfrozen(facts: Facts, what: str) -> Told:
+    if (step := facts.step("unfreeze")) and not step.done:
+        return STOPPED, f"un-freezing: {step.detail}"
+    left = facts.vitals.failback if facts.vitals else ()
+    return (AT_WORK, "being un-frozen") if left else (TO_DO, what)
+
+
 def _restored(facts: Facts) -> Told:
-    if facts.asked and facts.asked.restored:
-        return DONE, f"backup {facts.asked.restored}, by {facts.asked.by}"
-    return TO_DO, "only if you ask for it: docs/operate.md"
+    if facts.restored:
+        return (DONE if facts.restored.done else STOPPED), f"backup {facts.restored.target}: {facts.restored.detail}"
+    return TO_DO, "only if you ask for it: --restore --primary FILE, once it is frozen"
 
 
 def _later(what: str) -> Callable[[Facts], Told]:

@@ -95,7 +95,7 @@ class Console:
         return dict(self._call("POST", f"/sign-in/{role}", {}))
 
     def decide(self, run_id: str, decision: str, body: dict[str, Any]) -> dict[str, Any]:
-        """``decision``: approve, reject, request or failback."""
+        """``decision``: approve, reject, request, failback, restored or unfreeze."""
         return dict(self._call("POST", f"/runs/{quote(run_id, safe='')}/{decision}", body))
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

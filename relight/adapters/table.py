@@ -13,7 +13,7 @@ from relight.adapters.items import KEEP_RUNS, Item
 from relight.adapters.notes import Notes
 from relight.adapters.partition import Partition
 from relight.errors import LeaseLost
-from relight.model import Mode, Phase, PlanRef, Run, Runner, decode, encode
+from relight.model import ActionResult, Mode, Phase, PlanRef, Run, Runner, decode, encode
 
 NUMBERS = {phase: number for number, phase in enumerate(Phase, 1)}
 PREEMPTION = ("preempted_by", "preempted_at")
@@ -66,7 +66,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A failback that was asked for: ``attempt`` counts the tasks that the agent was given for it, from 0.
 
-    ``primary``: what the operator's own machine saw of it; ``restored``: the backup that was restored onto it from there.
+    ``primary``: what the operator's own machine saw of it. ``unfreeze``: it was given up again.
     """
 
     by: str
@@ -75,7 +75,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     hold: bool = False
     cycle: int = 0
     primary: str = ""
-    restored: str = ""
+    unfreeze: bool = False
 
 
 class Table(Approvals, Notes, Partition):
@@ -188,6 +188,14 @@ class Table(Approvals, Notes, Partition):
     def failback(self, run_id: str) -> Asked | None:
         item = self._get(f"run#{run_id}", "failback")
         return decode(item, Asked) if item else None
+
+    def note_restored(self, run_id: str, step: ActionResult) -> None:
+        """How far the promoted site's backup has come onto the primary."""
+        self._put(f"run#{run_id}", "restored", encode(step), int(time.time()) + KEEP_RUNS)
+
+    def restored(self, run_id: str) -> ActionResult | None:
+        item = self._get(f"run#{run_id}", "restored")
+        return decode(item, ActionResult) if item else None
 
 
 def _phase_key(phase: Phase) -> str:

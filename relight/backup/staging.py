@@ -33,11 +33,11 @@ class Staging:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _remove(self._root)
+        remove(self._root)
 
     def renew(self) -> None:
         """Empty, whatever was there: also what a killed restore left."""
-        _remove(self._root)
+        remove(self._root)
         self.tree.mkdir(parents=True, mode=0o755)
         self.cuts.mkdir(mode=0o700)
 
@@ -50,7 +50,8 @@ class Staging:
             ) from error
 
 
-def _remove(root: Path) -> None:
+def remove(root: Path) -> None:
+    """The directory and all below it; it need not be there."""
     if not root.exists():
         return
     for folder, below, _ in os.walk(root):  # a directory of the backup may be closed to us, its own maker

@@ -27,6 +27,7 @@ from relight.cli.place import cluster_of
 from relight.cli.provekey import prove_key
 from relight.cli.prune import prune
 from relight.cli.session import AppOption, Session, with_session
+from relight.cli.unpack import unpack
 from relight.errors import BackupExists, RequestInvalid
 from relight.recovery.unresolved import unresolved, unsure
 from relight.words import duration, size
@@ -156,6 +157,7 @@ group.callback()(with_session(backup))
 group.command("cronjob")(with_session(cronjob))
 group.command("verify")(with_session(check))
 group.command("get")(with_session(get))
+group.command("unpack")(with_session(unpack))
 group.command("decrypt")(with_session(decrypt))
 group.command("prove-key")(with_session(prove_key))
 group.command("prune")(with_session(prune))

@@ -78,21 +78,28 @@ def printed(objects: Objects) -> str:
 
 
 # ---------------------------------------------------------------- what was asked for
-def _pod(image: str | None, role: str | None, secret: str | None, run_as: str | None) -> scheduled.Pod:
+def by_digest(image: str | None) -> str:
+    """Raises RequestInvalid."""
     if image is None or not DIGEST.fullmatch(image):
         raise RequestInvalid(
             f"--image {image or ''}".strip(),
-            "names no image by digest: behind a tag, tomorrow's backups would be written by another program",
+            "names no image by digest: behind a tag, tomorrow another program would do this",
             "give REPOSITORY@sha256:...; examples/backup-image/Dockerfile makes one",
         )
+    return image
+
+
+def _pod(image: str | None, role: str | None, secret: str | None, run_as: str | None) -> scheduled.Pod:
+    digested = by_digest(image)
     if role and secret:
         raise RequestInvalid("--role-arn, --aws-secret", "are two identities", "give one of them")
     if role and not ROLE.fullmatch(role):
         raise RequestInvalid(f"--role-arn {role}", "is no role's ARN", "write it as arn:aws:iam::123456789012:role/NAME")
-    return scheduled.Pod(image=image, role=role, secret=secret, reader=_reader(run_as))
+    return scheduled.Pod(image=digested, role=role, secret=secret, reader=reader(run_as))
 
 
-def _reader(run_as: str | None) -> Reader | None:
+def reader(run_as: str | None) -> Reader | None:
+    """Raises RequestInvalid."""
     if run_as is None:
         return None
     user, _, group = run_as.partition(":")

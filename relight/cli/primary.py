@@ -1,5 +1,7 @@
-"""The primary cluster as an operator's own machine sees it, before production goes back to it. It is only read."""
+"""The primary cluster as an operator's own machine sees it, before production goes back to it. Here it is only read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 from relight.adapters.kube import Cluster
 from relight.adapters.s3 import S3
 from relight.backup.reader import open_backup
-from relight.errors import PrimaryNotReady, RelightError
+from relight.errors import PrimaryNotReady, RelightError, UserError
 from relight.recovery.comparison import compare
 from relight.recovery.wellness import unwell
 
@@ -24,12 +26,20 @@ class Primary:
 
 def look(kubeconfig: Path, namespace: str) -> Primary:
     """Raises PrimaryNotReady where it cannot be asked at all."""
+    with reached(kubeconfig) as cluster:
+        return _seen(cluster, namespace)
+
+
+@contextmanager
+def reached(kubeconfig: Path) -> Iterator[Cluster]:
+    """Raises PrimaryNotReady for what the cluster, or the lack of one, raises within; an input that is wrong stays so."""
     path = kubeconfig.expanduser()
     if not path.is_file():
         raise PrimaryNotReady(f"--primary {kubeconfig}", "is not a file", "name the primary's kubeconfig")
-    cluster = Cluster(path)
     try:
-        return _seen(cluster, namespace)
+        yield Cluster(path)
+    except UserError:
+        raise
     except RelightError as error:
         raise PrimaryNotReady(f"--primary {kubeconfig}", f"cannot be asked ({error})", "repair the primary first") from None
 

@@ -19,6 +19,9 @@ def lines(serving: dict[str, Any] | None, at: datetime | None = None) -> Iterato
     tone = "green" if state == "well" else "red"
     lives = f"its lease lasts until {serving['until']}, and is renewed while it is heard of"
     yield f"production on {serving['runner']} is [{tone}]{escape(state)}[/]: {escape(said)}; {lives}"
+    if steps := vitals.get("failback"):
+        done = ", ".join(step["action"] for step in steps if step["done"])
+        yield f"[yellow]a failback has begun: nothing writes here[/] ({escape(done) or 'freezing'}): see relight failback"
     yield backup(vitals, serving, at or datetime.now(UTC))
     if unsure := (vitals.get("taken") or {}).get("unsure"):
         yield f"[yellow]its newest backup may not be whole[/]: {escape(unsure)}"

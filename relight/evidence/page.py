@@ -19,6 +19,10 @@ def _voters(votes: list[dict[str, Any]]) -> str:
     return ", ".join(f"{vote['approver']} at {vote['at']}" for vote in votes)
 
 
+def _onto(steps: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{one['target']}: {one['detail']}" for one in steps if one["action"] == "restore onto the primary")
+
+
 Form = Callable[[Any], str]
 # section → what it is called, the state machine's variable, its field, how it reads
 FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
@@ -48,6 +52,7 @@ FACTS: dict[str, tuple[tuple[str, str, str, Form], ...]] = {
         ("frozen at", "frozen", "at", str),
         ("runner", "frozen", "detail", str),
         ("final backup", "frozen", "taken", lambda taken: str(taken["uri"])),
+        ("restored onto the primary", "frozen", "steps", _onto),
         ("published on the runner", "handback", "divergence", "; ".join),
         ("one cycle of the primary", "handback", "cycle", lambda cycle: f"{cycle['verdict']}: {cycle['detail']}"),
     ),

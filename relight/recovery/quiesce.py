@@ -77,7 +77,7 @@ def _patch(cluster: ClusterApi, obj: Object, patch: Object) -> None:
 
 def _writes(obj: Object) -> bool:
     """Whether pods of it may write to a claim; a StatefulSet's own templates count."""
-    return _may_write(pod_spec(obj) or {}) or bool(obj["spec"].get("volumeClaimTemplates"))
+    return bool(may_write(pod_spec(obj) or {}) or obj["spec"].get("volumeClaimTemplates"))
 
 
 def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> None:
@@ -89,7 +89,7 @@ def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> None:
         left[:] = [
             str(identity(pod))
             for pod in pods
-            if _may_write(pod["spec"]) and (pod.get("status") or {}).get("phase") not in ended
+            if may_write(pod["spec"]) and (pod.get("status") or {}).get("phase") not in ended
         ]
         return True if not left else None
 
@@ -104,7 +104,7 @@ def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> None:
         )
 
 
-def _may_write(spec: Object) -> bool:
-    """A claim that the pod itself takes read-only, as a backup's own pod does, is written to by others alone."""
+def may_write(spec: Object) -> set[str]:
+    """The claims. One that the pod itself takes read-only, as a backup's own pod does, is written to by others alone."""
     claims = (item.get("persistentVolumeClaim") for item in spec.get("volumes") or [])
-    return any(claim and not claim.get("readOnly") for claim in claims)
+    return {str(claim["claimName"]) for claim in claims if claim and not claim.get("readOnly")}

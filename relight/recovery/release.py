@@ -1,26 +1,27 @@
-"""Promotion and failback of a restored app: lift its quarantine, or freeze it."""
+"""Promotion and failback of a restored app: lift its quarantine, freeze it, or end the freeze."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from relight.errors import RelightError
+from relight.errors import ClusterRefused, RelightError
 from relight.model import ActionResult, Verdict
 from relight.records import replace
 from relight.recovery.apply import check_digests
 from relight.recovery.cluster import ClusterApi, Object
-from relight.recovery.objects import identity
+from relight.recovery.objects import Identity, identity
 from relight.recovery.patience import Deadline, Patience, poll
 from relight.recovery.plan import OpenedPlan
 from relight.recovery.prepare import PlannedObject
 from relight.recovery.volumes import place
 
-LIFT, BACK, FREEZE = "lift quarantine", "quarantine again", "freeze"
+LIFT, BACK, FREEZE, UNFREEZE = "lift quarantine", "quarantine again", "freeze", "unfreeze"
 LIFT_SECONDS = 300.0
 BACK_SECONDS = 60.0
+UNFREEZE_SECONDS = 120.0
 DRAIN_SECONDS = 120.0
 BEFORE = "relight.dev/before-freeze"  # an annotation: how a stopped object was, in the very patch that stops it
 # What is stopped, in this order: nothing new starts before what runs is ended. (api version, kind, field, its value)
@@ -94,10 +95,13 @@ def quarantined(item: PlannedObject) -> bool:
     return item.object != item.released
 
 
-def freeze(cluster: ClusterApi, namespace: str, drain_seconds: float = DRAIN_SECONDS) -> tuple[ActionResult, ...]:
+def freeze(
+    cluster: ClusterApi, namespace: str, drain_seconds: float = DRAIN_SECONDS, ours: Collection[str] = ()
+) -> tuple[ActionResult, ...]:
     """Stops everything of the app that writes: CronJobs suspended, workloads at zero, running pods waited for.
 
-    What still runs at the end of ``drain_seconds`` is an action not done: handing back would lose its writes.
+    What still runs at the end of ``drain_seconds`` is an action not done: handing back would lose its writes. ``ours``:
+    Jobs that may run on, by name.
     """
     deadline, patience = Deadline.after(drain_seconds), Patience()
     results: list[ActionResult] = []
@@ -109,17 +113,55 @@ def freeze(cluster: ClusterApi, namespace: str, drain_seconds: float = DRAIN_SEC
             continue
         for obj in found:
             results.append(_try(FREEZE, str(identity(obj)), *_stopping(cluster, obj, field, value), patience, deadline))
-    return (*results, _drained(cluster, namespace, deadline))
+    return (*results, _drained(cluster, namespace, deadline, ours))
+
+
+def unfreeze(
+    cluster: ClusterApi, namespace: str, settled: Collection[Identity] = (), seconds: float = UNFREEZE_SECONDS
+) -> tuple[ActionResult, ...]:
+    """What sleeps of a freeze goes on as it was, CronJobs last. Repeating it changes nothing.
+
+    ``settled``: objects that have been told since how they are to be; of them only the freeze's note is taken away.
+    """
+    deadline, patience = Deadline.after(seconds), Patience()
+    results: list[ActionResult] = []
+    for version, kind, _, _ in reversed(STOPS):
+        try:
+            found = patience.persist(partial(cluster.list, version, kind, namespace), deadline)
+        except RelightError as error:
+            results.append(_not_done(UNFREEZE, f"{kind}s of {namespace}", error))
+            continue
+        frozen = [obj for obj in found if BEFORE in (obj["metadata"].get("annotations") or {})]
+        for obj in frozen:
+            call = partial(_wake, cluster, obj, identity(obj) in settled)
+            results.append(_try(UNFREEZE, str(identity(obj)), call, "as it was before", patience, deadline))
+    return tuple(results)
 
 
 def as_before_freeze(obj: Object) -> Object:
     """The object as it is to be restored: a backup of a frozen app is of the app, not of its freeze."""
-    notes = dict(obj["metadata"].get("annotations") or {})
-    try:
-        was = {field: value for field, value in json.loads(notes.pop(BEFORE)).items() if field in STOPPING}
-    except (KeyError, TypeError, ValueError, AttributeError):  # anybody may write an annotation
+    if (was := before_freeze(obj)) is None:
         return obj
+    notes = {name: value for name, value in obj["metadata"]["annotations"].items() if name != BEFORE}
     return obj | {"metadata": obj["metadata"] | {"annotations": notes}, "spec": obj["spec"] | was}
+
+
+def before_freeze(obj: Object) -> dict[str, Any] | None:
+    """The fields that a freeze changed, as they were; None where it says nothing of the kind."""
+    try:
+        noted = json.loads((obj["metadata"].get("annotations") or {})[BEFORE]).items()
+    except (KeyError, TypeError, ValueError, AttributeError):  # anybody may write an annotation
+        return None
+    return {field: value for field, value in noted if field in STOPPING}
+
+
+def _wake(cluster: ClusterApi, obj: Object, settled: bool) -> None:
+    """Raises ClusterRefused where the freeze's note cannot be read, and what the cluster raises."""
+    was, who = {} if settled else before_freeze(obj), identity(obj)
+    if was is None:
+        raise ClusterRefused(f"its annotation {BEFORE} cannot be read; scale it by hand, and remove the annotation")
+    patch = {"metadata": {"annotations": {BEFORE: None}}, "spec": was}
+    cluster.patch(obj["apiVersion"], who.kind, who.namespace, who.name, patch)
 
 
 def _lifting(cluster: ClusterApi, item: PlannedObject, data_dir: Path) -> tuple[Callable[[], object], str]:
@@ -140,14 +182,14 @@ def _stopping(cluster: ClusterApi, obj: Object, field: str, value: object) -> tu
     return lambda: cluster.patch(obj["apiVersion"], who.kind, who.namespace, who.name, patch), said
 
 
-def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> ActionResult:
+def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline, ours: Collection[str]) -> ActionResult:
     target = f"running pods of {namespace}"
     running: list[str] = []
 
     def ask() -> bool | None:
         jobs = [job for job in cluster.list("batch/v1", "Job", namespace) if (job.get("status") or {}).get("active")]
         pods = [pod for pod in cluster.list("v1", "Pod", namespace) if _runs(pod)]
-        running[:] = sorted(str(identity(obj)) for obj in (*jobs, *pods))
+        running[:] = sorted(str(identity(obj)) for obj in (*jobs, *pods) if not _of(obj, ours))
         return True if not running else None
 
     try:
@@ -156,6 +198,12 @@ def _drained(cluster: ClusterApi, namespace: str, deadline: Deadline) -> ActionR
         return _not_done(FREEZE, target, error)
     detail = "none is left" if drained else f"still there: {', '.join(running)}; wait for them and freeze again"
     return ActionResult(action=FREEZE, target=target, done=drained, detail=detail)
+
+
+def _of(obj: Object, jobs: Collection[str]) -> bool:
+    """Whether it is one of the Jobs, or a pod of one."""
+    named = {obj["metadata"]["name"], *(owner.get("name") for owner in obj["metadata"].get("ownerReferences") or [])}
+    return not named.isdisjoint(jobs)
 
 
 def _runs(pod: Object) -> bool:

@@ -1,18 +1,23 @@
 """``relight failback``, ``recover`` and what status says of production."""
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from relight.adapters.s3 import S3
+from relight.backup.writer import BackupSource, write_backup
 from relight.cli import served
 from tests.cli.conftest import Terminal
 from tests.cli.stub import Stub
+from tests.recovery.fake import FakeCluster
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TAKEN = {"backup_id": "b9", "uri": "s3://b/app/backups/b9", "created_at": "2026-11-23T11:00:00Z"}
+TAKEN = {"backup_id": "b9", "uri": "s3://the-apps/app/backups/b9", "created_at": "2026-11-23T11:00:00Z"}
 SERVING: dict[str, Any] = {
     "runner": "i-1",
     "until": "2026-11-26T03:00:00Z",
@@ -45,6 +50,7 @@ def bodies(api: Stub) -> list[Any]:
         ({"vitals": {"said": "x", "taken": None}}, "no backup of it yet"),
         ({"vitals": None}, "has said nothing yet"),
         ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, "its last backup failed"),
+        ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes here[/] (freeze)"),
     ],
 )
 def test_status_tells_how_production_is_and_how_old_its_backup(changes: dict[str, Any], says: str) -> None:
@@ -57,7 +63,7 @@ def test_failback_shows_first_and_says_what_would_do_it(terminal: Terminal, api:
     said = terminal("failback", "r-1", "--restored", "b-9")
     assert said.status == 0
     assert "freeze" in said.out and "run p-7, sha256 ab" in said.out
-    assert "nothing was changed; next: relight failback r-1 --hand-back" in said.out
+    assert "nothing was changed; next: relight failback r-1 --restore --primary FILE, or --hand-back" in said.out
     assert bodies(api) == [{"confirm": False, "hold": False, "cycle": 300, "primary": "", "restored": "b-9"}]
 
 
@@ -68,7 +74,8 @@ def test_a_divergence_is_shown_in_red_and_ends_badly(terminal: Terminal, api: St
 
 
 def test_freeze_and_hand_back_are_told_apart(terminal: Terminal, api: Stub) -> None:
-    assert terminal("failback", "r-1", "--freeze", "--hand-back").status == 2
+    said = terminal("failback", "r-1", "--freeze", "--hand-back")
+    assert (said.status, "give one at a time, --freeze first" in said.err) == (2, True)
     api.on("POST /runs/r-1/failback", ANSWER | {"confirmed": True})
     assert terminal("failback", "r-1", "--freeze").status == 0
     (body,) = bodies(api)
@@ -81,6 +88,110 @@ def test_a_primary_that_cannot_be_asked_is_told_and_nothing_is_asked_for(
     api.on("GET /runs/r-1", {"run_id": "r-1", "run": {"app": "sample"}})
     said = terminal("failback", "r-1", "--hand-back", "--primary", str(tmp_path / "none"))
     assert (said.status, "R487" in said.err, bodies(api)) == (2, True, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--restore",), "name the primary's kubeconfig: --primary FILE"),
+        (("--confirm", "1a2b3c4d"), "give it with --restore"),
+        (("--unfreeze", "--restore", "--primary", "x"), "give one at a time, --restore first"),
+    ],
+)
+def test_a_step_that_makes_no_sense_is_refused_before_anything_is_asked(
+    terminal: Terminal, api: Stub, words: tuple[str, ...], says: str
+) -> None:
+    said = terminal("failback", "r-1", *words)
+    assert (said.status, says in said.err, bodies(api)) == (2, True, [])
+
+
+def test_an_unfreeze_is_waited_for_and_says_where_it_stands(terminal: Terminal, api: Stub) -> None:
+    api.on("POST /runs/r-1/unfreeze", ANSWER | {"confirmed": True, "steps": [STEPS[0] | {"state": "at work"}]})
+    api.on("POST /runs/r-1/failback", ANSWER)
+    said = terminal("failback", "r-1", "--unfreeze")
+    assert (said.status, "production goes on there" in said.out) == (0, True)
+    api.on("POST /runs/r-1/failback", ANSWER | {"steps": [STEPS[0] | {"state": "stopped", "detail": "forbidden"}]})
+    said = terminal("failback", "r-1", "--unfreeze")
+    assert (said.status, "see what stopped it" in said.out) == (1, True)
+    api.on("POST /runs/r-1/unfreeze", ANSWER | {"confirmed": False})
+    assert "nothing was frozen or changed" in terminal("failback", "r-1", "--unfreeze").out
+
+
+def test_the_primary_is_stopped_for_an_unfreeze_only_where_the_console_says_that_it_must_be(
+    terminal: Terminal, api: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Path] = []
+    monkeypatch.setattr("relight.cli.onto.stop", lambda path, _: stopped.append(path) or "3 action(s)")
+    api.on("GET /runs/r-1", {"run_id": "r-1", "run": {"app": "sample"}})
+    api.on("POST /runs/r-1/failback", ANSWER)
+    api.refuse("POST /runs/r-1/unfreeze", 409, "NothingToDecide", "run r-1: is not serving; only a promoted run can")
+    said = terminal("failback", "r-1", "--unfreeze", "--primary", "kubeconfig")
+    assert (said.status, "is not serving" in said.err, stopped) == (2, True, [])
+    api.refuse("POST /runs/r-1/unfreeze", 409, "PrimaryNotReady", "the primary: has the app; stop it")
+    terminal("failback", "r-1", "--unfreeze", "--primary", "kubeconfig")
+    assert stopped == [Path("kubeconfig")] and bodies(api)[-1] == {"stopped": "3 action(s)"}
+
+
+@pytest.fixture
+def restoring(api: Stub, account: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A frozen run, its last backup in S3, and a primary that answers as little as it can."""
+    boto3.client("s3").create_bucket(Bucket="the-apps", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    write_backup(S3(), TAKEN["uri"], BackupSource(
+        backup_id="b9", app="sample", namespace="sample", created_at="2026-11-23T11:00:00Z", manifests=[], volumes={},
+    ))  # fmt: skip
+    monkeypatch.setattr("relight.cli.onto.primary.reached", lambda _: nullcontext(FakeCluster()))
+    api.on("GET /runs/r-1", {"run_id": "r-1", "run": {"app": "sample"}})
+    last = {"step": "final backup", "state": "done", "detail": ""}
+    api.on("POST /runs/r-1/failback", ANSWER | {"alive": True, "steps": [*STEPS, last], "restored": None})
+    api.on("POST /runs/r-1/restored", {"restored": {"target": "b9", "detail": "all of it", "done": True}})
+    return tmp_path
+
+
+RESTORE = ("failback", "r-1", "--restore", "--primary", "kubeconfig", "--image", f"relight@sha256:{'a' * 64}")
+
+
+def test_a_restore_is_shown_first_and_done_with_the_code_that_was_shown(
+    terminal: Terminal, api: Stub, restoring: Path
+) -> None:
+    shown = terminal(*RESTORE)
+    assert (shown.status, "nothing was changed" in shown.out) == (0, True), shown.err
+    code = shown.out.rpartition("--confirm ")[2].strip()
+    refused = terminal(*RESTORE, "--confirm", "00000000")
+    assert (refused.status, "is not the code of this backup" in refused.err) == (2, True)
+    done = terminal(*RESTORE, "--confirm", code)
+    assert (done.status, "next: relight failback r-1 --hand-back" in done.out) == (0, True), done.err
+    notes = [body for body in bodies(api) if "done" in body]
+    assert [(note["done"], note["backup"]) for note in notes] == [(False, "b9"), (True, "b9")]
+
+
+def test_what_still_writes_is_not_restored_from(terminal: Terminal, api: Stub, restoring: Path) -> None:
+    code = terminal(*RESTORE).out.rpartition("--confirm ")[2].strip()
+    api.on("POST /runs/r-1/failback", ANSWER | {"alive": True, "restored": None})
+    said = terminal(*RESTORE, "--confirm", code)
+    assert (said.status, "is not frozen, with a last backup" in said.err) == (2, True)
+
+
+def test_a_restore_that_stops_says_so_on_record(
+    terminal: Terminal, api: Stub, restoring: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = terminal(*RESTORE).out.rpartition("--confirm ")[2].strip()
+    monkeypatch.setattr("relight.recovery.bringing.unwell", lambda *_: ["Deployment web: 0 of 2 available"])
+    monkeypatch.setattr("relight.recovery.bringing.WELL_SECONDS", 0.1)
+    said = terminal(*RESTORE, "--confirm", code)
+    assert (said.status, "R486" in said.err) == (2, True)
+    assert [body["done"] for body in bodies(api) if "done" in body] == [False, False]
+    assert "not well there" in bodies(api)[-1]["detail"]
+
+
+def test_of_a_runner_that_died_it_says_what_is_lost(terminal: Terminal, api: Stub, restoring: Path) -> None:
+    api.on("POST /runs/r-1/failback", ANSWER | {"alive": False, "restored": None})
+    said = terminal(*RESTORE)
+    assert (said.status, "what was written there after 2026-11-23T11:00:00Z is lost" in said.out) == (0, True)
+
+
+def test_without_an_image_it_says_where_one_comes_from(terminal: Terminal, api: Stub, restoring: Path) -> None:
+    said = terminal(*RESTORE[:5])
+    assert (said.status, "R214: --image: is not given, and no CronJob relight-backup" in said.err) == (2, True)
 
 
 def test_recover_starts_an_incident(terminal: Terminal, api: Stub) -> None:

@@ -51,6 +51,10 @@ def ask(**body: Any) -> dict[str, Any]:
     return answer
 
 
+def row_of(answer: dict[str, Any], step: str) -> dict[str, str]:
+    return next(row for row in answer["steps"] if row["step"] == step)
+
+
 def handed_back(recovery: Recovery, frozen: dict[str, Any] | None = None) -> dict[str, Any]:
     recovery.known["frozen"] = {"requested_by": BOB, "frozen": True, "detail": "", "at": now()} | (frozen or {})
     answer: dict[str, Any] = recovery.call(failback, "handback")
@@ -98,8 +102,16 @@ def test_it_may_stop_before_anything_is_handed_back_and_go_on_later(served: Reco
     says(served, ("freeze", True, "3 actions"), ("final backup", True, "b9"))
     ask(confirm=True, restored="b9")
     (task,) = tasks(served)
+    assert (task.attempt, task.inputs["hold"], task.inputs["restored"]["target"]) == (1, False, "b9")
+    row = row_of(ask(), "restore onto the primary")
+    assert row["state"] == "done" and "Relight has not seen it" in row["detail"]
+
+
+def test_a_hand_back_that_is_asked_for_while_it_is_still_being_frozen_is_not_forgotten(served: Recovery) -> None:
+    ask(confirm=True, hold=True)
+    ask(confirm=True)
+    (task,) = tasks(served)
     assert (task.attempt, task.inputs["hold"]) == (1, False)
-    assert states(ask())["restore onto the primary"] == "done"
 
 
 def test_where_somebody_moved_a_pointer_it_is_refused_before_anything_is_frozen(served: Recovery) -> None:

@@ -9,8 +9,9 @@ from relight.model import ActionResult, Verdict
 from relight.records import replace
 from relight.recovery.apply import Applier, apply_plan
 from relight.recovery.cluster import Object
+from relight.recovery.objects import identity
 from relight.recovery.plan import PlanBundle, open_plan
-from relight.recovery.release import freeze, lift
+from relight.recovery.release import BEFORE, freeze, lift, unfreeze
 from tests.recovery.fake import FakeCluster
 from tests.recovery.shop import deployment, obj, plan, recipe, shop
 
@@ -166,3 +167,49 @@ def test_a_cluster_that_cannot_be_asked_is_not_frozen() -> None:
     cluster.down = ServiceUnavailable("gone")
     actions = freeze(cluster, "shop", drain_seconds=0.3)
     assert actions and not any(action.done for action in actions)
+
+
+def test_a_job_of_ours_does_not_hold_the_freeze_up() -> None:
+    cluster, _ = restored()
+    cluster.put(RUNNING_JOB)
+    cluster.put(
+        RUNNING_POD | {"metadata": RUNNING_POD["metadata"] | {"ownerReferences": [{"kind": "Job", "name": "nightly-1"}]}}
+    )
+    assert freeze(cluster, "shop", drain_seconds=0.3, ours=["nightly-1"])[-1].done
+
+
+# ---------------------------------------------------------------- unfreeze
+def test_what_was_frozen_twice_goes_on_as_it_was_before_the_first_and_only_once() -> None:
+    cluster, bundle = restored()
+    lifted(cluster, bundle)
+    freeze(cluster, "shop", drain_seconds=1)
+    freeze(cluster, "shop", drain_seconds=1)
+    actions = unfreeze(cluster, "shop")
+    assert all(action.done for action in actions)
+    assert [action.target.split()[0] for action in actions][-1] == "CronJob.batch", "workloads first: jobs need them"
+    assert cluster.one("CronJob", "nightly")["spec"]["suspend"] is False
+    assert cluster.one("Deployment", "web")["spec"]["replicas"] == 2
+    assert BEFORE not in cluster.one("Deployment", "web")["metadata"].get("annotations", {})
+    before = cluster.versions
+    assert unfreeze(cluster, "shop") == () and cluster.versions == before
+
+
+def test_what_was_told_since_how_it_is_to_be_stays_so() -> None:
+    cluster, bundle = restored()
+    lifted(cluster, bundle)
+    freeze(cluster, "shop", drain_seconds=1)
+    web = cluster.one("Deployment", "web")
+    web["spec"]["replicas"] = 5
+    unfreeze(cluster, "shop", settled=[identity(web)])
+    assert cluster.one("Deployment", "web")["spec"]["replicas"] == 5
+    assert BEFORE not in cluster.one("Deployment", "web")["metadata"].get("annotations", {})
+
+
+def test_a_note_that_nobody_can_read_is_told_and_the_rest_goes_on() -> None:
+    cluster, bundle = restored()
+    lifted(cluster, bundle)
+    freeze(cluster, "shop", drain_seconds=1)
+    cluster.one("Deployment", "web")["metadata"]["annotations"][BEFORE] = "three"
+    undone = [action for action in unfreeze(cluster, "shop") if not action.done]
+    assert [action.target for action in undone] == ["Deployment.apps shop/web"] and "scale it by hand" in undone[0].detail
+    assert cluster.one("CronJob", "nightly")["spec"]["suspend"] is False

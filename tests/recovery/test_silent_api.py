@@ -89,7 +89,6 @@ def test_an_api_that_keeps_nothing_is_not_even_asked(api: Api, cluster: Cluster)
 def test_an_api_that_hangs_is_waited_for_once(api: Api, tmp_path: Path) -> None:
     grouped(api, SERVED, (200, lambda _: time.sleep(2) or {}))
     cluster = Cluster(kubeconfig(tmp_path, api.server_address[1]), timeout=0.3)
-    began = time.monotonic()
     for _ in range(3):
         assert ("apps/v1", "Deployment") in {(one.api_version, one.kind) for one in cluster.resources()}
     assert "TimeoutError" in cluster.silent[SERVED]

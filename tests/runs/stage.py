@@ -60,7 +60,7 @@ class Stage(Faults, Told):
         config = replace(config, apps=apps)
         self.engine.start(config.region)
         config = replace(config, apps=tuple(map(self._described, config.apps)))
-        self.app, self.ladder = config.apps[0], config.runner.instance_types
+        self.config, self.app, self.ladder = config, config.apps[0], config.runner.instance_types
         self.pointer = join(self.app.storage, next(one.key for one in self.app.promote if one.kind == "pointer"))
         cluster = start(self._state / "primary", "primary")
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.console import again, decisions, failback, runs
+from lambdas.console import again, decisions, failback, runs, unfreeze
 from lambdas.console.answers import Answer, see
 from lambdas.console.desk import Call, Desk
 from lambdas.console.refusals import status
@@ -47,6 +47,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "request": Action(does=again.request, fields=("reason",), when=lambda view: bool(view.ask_until)),
     "failback": Action(does=failback.hand_back, fields=(), when=lambda view: view.serving),
+    "unfreeze": Action(does=unfreeze.ask, fields=(), when=lambda view: view.serving and view.frozen),
 }
 
 

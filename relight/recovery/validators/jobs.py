@@ -111,7 +111,7 @@ def _delete(place: Place, name: str) -> None:
 
 def gone(name: str, cluster: ClusterApi, namespace: str, deadline: Deadline) -> bool:
     """Deletes the Job, if there is one, and waits until it and its pods are gone. Raises what the cluster raises."""
-    if cluster.get(BATCH, "Job", namespace, name) is None:
+    if _nothing_left(name, cluster, namespace):
         return True
     cluster.delete(BATCH, "Job", namespace, name)
     return poll(lambda: _nothing_left(name, cluster, namespace), deadline) is not None
@@ -133,7 +133,7 @@ def _outcome(what: str, job: Object, place: Place, deadline: Deadline, facts: di
             last[:] = [error]
             return None
         last[:] = [now or {}]
-        return {"type": "Gone"} if now is None else _ended(now)
+        return {"type": "Gone"} if now is None else ended(now)
 
     end = poll(ask, deadline)
     if end is None and isinstance(last[0], RelightError):
@@ -142,7 +142,7 @@ def _outcome(what: str, job: Object, place: Place, deadline: Deadline, facts: di
     return Finding(*_verdict(what, end, evidence, place), evidence)
 
 
-def _ended(job: Object) -> Object | None:
+def ended(job: Object) -> Object | None:
     conditions = (job.get("status") or {}).get("conditions") or []
     return next((item for item in conditions if item["type"] in ("Complete", "Failed") and item["status"] == "True"), None)
 
