@@ -21,6 +21,7 @@ from relight.recovery.volumes import place
 CONCURRENCY = 32
 RESTORE_SECONDS = 1500.0
 ESTABLISHED_SECONDS = 60.0
+UNTOLD = "what is there already cannot be told"
 WAS_THERE = 'it was there already, and existing = "fail" was chosen'
 
 
@@ -43,7 +44,7 @@ class Applier:
             try:
                 before = survey(self.cluster, objects, pool, restore.persist, existing)
             except RelightError as error:
-                return _nothing(objects, {}, f"nothing was applied: what is there already cannot be told: {error}")
+                return _nothing(objects, {}, f"nothing was applied: {UNTOLD}: {error}")
             if blocked := blocking(objects, before, existing):
                 more = f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""
                 others = f"nothing was applied: {blocked[0].identity} was there already{more}"
@@ -88,6 +89,8 @@ class _Restore:
         return row
 
     def _row(self, item: PlannedObject, before: Before) -> LedgerRow:
+        if (there := before.get(item.identity)) and there.unknown:
+            return LedgerRow.of(item, Fate.FAILED, f"{UNTOLD}: {there.unknown}")
         if self._existing is Existing.KEEP and in_the_way(item, before):
             return LedgerRow.of(item, Fate.KEPT, "it was there already, and is kept as it was")
         if self._deadline.passed or item.object is None:
@@ -98,7 +101,7 @@ class _Restore:
             return LedgerRow.of(item, Fate.FAILED, f"{type(error).__name__}: {error}")
         if item.identity.kind == "CustomResourceDefinition" and not self._established(after):
             return LedgerRow.of(item, Fate.FAILED, f"was not established within {self._with.established_seconds:.0f} s")
-        return _fate(item, before.get(item.identity), after["metadata"].get("resourceVersion", ""))
+        return _fate(item, there, after["metadata"].get("resourceVersion", ""))
 
     def _applied(self, obj: Object) -> Object:
         """A kind that a cluster at work does not serve is waited for once, not once an object."""

@@ -68,7 +68,7 @@ def forecast(
     """Pure. ``ladder``: the runner's instance types; none when the target is no runner of ours. ``backup``: what it says
     that it lacks, and where its images ran."""
     defined = _defined(objects)
-    blocked = {item.identity for item in blocking(objects, target.before, existing)}
+    blocked = {item.identity for item in blocking(objects, target.before, existing)} | _untold(objects, target, existing)
     told = tuple(_told(item, target, existing, defined, blocked) for item in objects)
     lost = [one for one in backup.unresolved if not stands(target, one.who)] if backup else []
     findings = [Finding("unresolved", one.object, one.said) for one in lost]
@@ -88,13 +88,23 @@ def _told(
     if item.object is None:
         return Told(FATE_OF_ACTION[item.action])
     if blocked:
-        other = f"nothing is applied: {len(blocked)} object(s) are there already"
-        return Told(Fate.FAILED, "it is there already" if item.identity in blocked else other)
+        other = f"nothing is applied: {len(blocked)} object(s) are there already, or may be"
+        own = "it may be there already: its API does not answer" if _silent(item, target) else "it is there already"
+        return Told(Fate.FAILED, own if item.identity in blocked else other)
     if existing is Existing.KEEP and in_the_way(item, target.before):
         return Told(Fate.KEPT, "it is there already")
     if why := _unserved(item.object, target, defined):
         return Told(Fate.FAILED, why)
     return Told(FATE_OF_ACTION[item.action])
+
+
+def _untold(objects: Sequence[PlannedObject], target: Target, existing: Existing) -> set[Identity]:
+    """What nobody can tell whether it is there, where that keeps everything from being applied."""
+    return {item.identity for item in objects if existing is Existing.FAIL and _silent(item, target)}
+
+
+def _silent(item: PlannedObject, target: Target) -> bool:
+    return item.object is not None and item.object["apiVersion"] in target.silent
 
 
 def _unserved(obj: Object, target: Target, defined: dict[tuple[str, str], frozenset[str]]) -> str | None:

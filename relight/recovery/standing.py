@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relight.errors import ClusterNotReady, RelightError
+from relight.errors import ClusterNotReady, RelightError, ServiceUnavailable
 from relight.recovery.cluster import ClusterApi, Object
 from relight.recovery.objects import Identity
 from relight.recovery.prepare import PlannedObject
@@ -32,10 +32,12 @@ class Existing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``version``: its resourceVersion. ``ours``: a restore made it, which an interrupted one may go on with."""
+    """``version``: its resourceVersion. ``ours``: a restore made it, which an interrupted one may go on with. ``unknown``:
+    why nobody can tell whether it is there."""
 
     version: str
     ours: bool
+    unknown: str = ""
 
 
 Before = dict[Identity, Standing]
@@ -47,8 +49,10 @@ def survey(
 ) -> Before:
     """One listing of metadata a kind and namespace. Kinds that the cluster does not serve yet hold nothing.
 
-    What cannot be listed is an error, where overwriting it would be another: then raises the cluster's errors.
+    What cannot be listed is an error, where overwriting it would be another: then raises the cluster's errors. But where
+    each object is kept by itself, an API that a Service answers for and that does not answer leaves its own objects unknown.
     """
+    objects = list(objects)
     kinds = {
         (obj["apiVersion"], item.identity.group, obj["kind"], item.identity.namespace) for item, obj in _applied(objects)
     }
@@ -57,13 +61,20 @@ def survey(
         version, group, name, namespace = kind
         try:
             found = persist(lambda: _list(cluster, version, name, namespace))
-        except RelightError:
-            if existing is not Existing.UPDATE:
+        except RelightError as error:
+            if existing is Existing.UPDATE:
+                return {}  # applying will say what is wrong, object by object
+            if existing is Existing.FAIL or not (isinstance(error, ServiceUnavailable) and cluster.delegated(version)):
                 raise
-            return {}  # applying will say what is wrong, object by object
+            unknown = Standing("", ours=False, unknown=str(error))
+            return {item.identity: unknown for item in objects if _of(item.identity, group, name, namespace)}
         return {Identity(group, name, namespace, obj["metadata"]["name"]): _standing(obj) for obj in found}
 
     return {who: one for part in pool.map(listed, sorted(kinds)) for who, one in part.items()}
+
+
+def _of(who: Identity, group: str, kind: str, namespace: str) -> bool:
+    return (who.group, who.kind, who.namespace) == (group, kind, namespace)
 
 
 def in_the_way(item: PlannedObject, before: Before) -> bool:

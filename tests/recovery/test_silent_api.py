@@ -27,7 +27,8 @@ from relight.recovery.standing import Existing
 from relight.recovery.target import inspect
 from tests.recovery.api import Api, kubeconfig
 from tests.recovery.fake import FakeCluster
-from tests.recovery.shop import backup, namespace, obj, plan, recipe, shop
+from tests.recovery.restoring import restore, row
+from tests.recovery.shop import app, backup, namespace, obj, plan, recipe, shop
 from tests.support import eventually
 
 GROUP = "orders.example.com"
@@ -160,6 +161,19 @@ def test_a_plan_says_which_objects_the_dead_api_would_take(primary: Path) -> Non
     assert not [kind for kind, one in fates.items() if one.fate == "failed" and kind != "Order"]
 
 
+@pytest.mark.parametrize(("existing", "applied"), [("update", True), ("keep", True), ("fail", False)])
+def test_a_restore_leaves_out_only_what_the_dead_api_would_take_as_foretold(existing: str, applied: bool) -> None:
+    """With ``fail`` nothing may be applied before it is known that nothing is there."""
+    cluster = FakeCluster(services={SERVED}, silent={SERVED: "GET /orders: 503"})
+    bundle = plan(recipe([*shop(), obj(SERVED, "Order", "first")], app=app(existing=existing), backup=backup()))
+    found = forecast(bundle.objects, inspect(cluster, "theirs", bundle.objects, REFERRED), Existing(existing))
+    cluster.failures |= {name: [ServiceUnavailable("GET /orders: 503")] * 9 for name in ("Order", "first")}
+    ledger = restore(cluster, bundle)
+    assert row(ledger, "first").fate == "failed" and cluster.has("Deployment", "web") is applied
+    assert [one.fate for one in found.told] == [one.fate for one in ledger.rows]
+    assert not cluster.has("Order", "first")
+
+
 def test_a_plan_from_a_backup_that_lacks_a_group_says_so_wherever_it_is_restored(primary: Path) -> None:
     rows = [encode(row) for row in collect(Cluster(primary), "shop").unresolved]
     bundle = plan(recipe(shop(), backup=backup(extra={"unresolved": rows})))
@@ -181,3 +195,10 @@ def test_production_goes_back_after_a_look_at_all_that_answers(primary: Path, mo
 def test_a_primary_that_cannot_list_a_kind_of_its_own_is_not_compared_at_all() -> None:
     with pytest.raises(ServiceUnavailable):
         compare([], running(), "shop")
+
+
+def test_where_the_api_server_itself_cannot_list_a_kind_keep_applies_nothing() -> None:
+    cluster = FakeCluster(services={SERVED})
+    cluster.failures["ConfigMap"] = [ServiceUnavailable("GET /configmaps: 500")] * 9
+    ledger = restore(cluster, plan(recipe(app=app(existing="keep"))))
+    assert cluster.applied == [] and "what is there already cannot be told" in row(ledger, "web").reason
