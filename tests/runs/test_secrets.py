@@ -35,7 +35,7 @@ SHOWS = {
 }
 STARTS = {"demo", "drill", "recover", "apply", "restore", "validate", "destroy"}  # a run, shown as status shows it
 NO_RUN = {"doctor", "plan", "arm", "disarm", "engine up", "engine sample", "engine down", "engine status"}
-NO_RUN |= {f"backup {name}" for name in ("cronjob", "verify", "get", "decrypt", "prove-key", "prune", "list")}
+NO_RUN |= {f"backup {name}" for name in ("cronjob", "verify", "get", "unpack", "decrypt", "prove-key", "prune", "list")}
 
 
 def answering(command: Any, path: str = "") -> set[str]:
