@@ -2,10 +2,13 @@
 
 import json
 import re
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from relight.messages import FORMS, LONGEST, Kind, render
+from relight.production import SERVING
 
 KNOWN = {
     "app": "shop", "run_id": "shop-1", "mode": "incident", "initiator": "alarm/shop", "reason": "it is down",
@@ -63,3 +66,10 @@ def test_a_reason_cannot_write_lines_of_its_own_nor_call_the_whole_channel(kind:
 def test_who_hears_of_escalations_hears_of_broken_glass_and_of_production_that_is_lost() -> None:
     loud = {Kind.ESCALATION, Kind.BROKEN_GLASS, Kind.PRODUCTION_SILENT, Kind.PRODUCTION_GONE}
     assert {kind for kind in Kind if render(kind, KNOWN).loud} == loud
+
+
+def test_wherever_the_lease_of_production_is_told_it_is_as_long_as_it_is() -> None:
+    assert timedelta(days=3).total_seconds() == SERVING
+    root = Path(__file__).parents[1]
+    told = [root / "docs/operate.md", root / "infra/alarms.py"]
+    assert ["three days" in one.read_text(encoding="utf-8") for one in told] == [True, True]

@@ -11,8 +11,10 @@ import pytest
 
 from relight.adapters.s3 import S3
 from relight.backup.writer import BackupSource, write_backup
-from relight.cli import served
+from relight.cli import pages, served
+from relight.view import read
 from tests.cli.conftest import Terminal
+from tests.cli.runs import ended
 from tests.cli.stub import Stub
 from tests.recovery.fake import FakeCluster
 
@@ -55,6 +57,14 @@ def bodies(api: Stub) -> list[Any]:
 )
 def test_status_tells_how_production_is_and_how_old_its_backup(changes: dict[str, Any], says: str) -> None:
     assert says in "\n".join(served.lines(SERVING | changes, AT))
+
+
+def test_production_that_is_kept_after_its_run_failed_lasts_as_long_as_its_lease_and_not_as_it_was_launched_for() -> None:
+    """Its lease is renewed while it is heard of; at launch it was to live for hours."""
+    facts = {"launch": {"expires_at": "2026-11-23T07:00:00Z"}, "cleared": {"held": True, "left": ["i-1"]}}
+    kept = ended("Failed", serving=SERVING, facts=facts)
+    assert pages.fate(read(kept)).startswith(f"held until {SERVING['until']}")
+    assert f"its lease lasts until {SERVING['until']}, and is renewed while" in next(iter(served.lines(SERVING, AT)))
     assert list(served.lines(None)) == []
 
 
