@@ -11,8 +11,11 @@ import pytest
 
 from relight.adapters.s3 import S3
 from relight.backup.writer import BackupSource, write_backup
-from relight.cli import served
+from relight.cli.pages import measured
+from relight.measures import measures
+from relight.view import read
 from tests.cli.conftest import Terminal
+from tests.cli.runs import run
 from tests.cli.stub import Stub
 from tests.recovery.fake import FakeCluster
 
@@ -44,18 +47,22 @@ def bodies(api: Stub) -> list[Any]:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"vitals": {"taken": TAKEN | {"unsure": "Namespace app may have ..."}}}, "may not be whole[/]: Namespace app may"),
-        ({}, "b9, 1 h 00 min old: within the RPO of 2 h 00 min"),
-        ({"objectives": {"rpo": 1800}}, "more than"),
-        ({"vitals": {"said": "x", "taken": None}}, "no backup of it yet"),
-        ({"vitals": None}, "has said nothing yet"),
-        ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, "its last backup failed"),
-        ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes here[/] (freeze)"),
+        ({"vitals": {"taken": TAKEN | {"unsure": "Namespace app may have ..."}}}, "It may not be whole Namespace app may"),
+        ({}, "Its newest backup b9, 1 h 00 min old (at most 2 h 00 min: [green]met[/])"),
+        ({"objectives": {"rpo": 1800}}, "(at most 30 min 00 s: [red]missed[/])"),
+        ({"vitals": {"said": "x", "taken": None}}, "Its newest backup none yet"),
+        (
+            {"vitals": None, "state": "silent"},
+            "Production on i-1 [red]silent[/]: its agent has said nothing yet; its lease lasts",
+        ),
+        ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, "Its last backup failed no \[room]"),
+        ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes there (freeze)"),
     ],
 )
 def test_status_tells_how_production_is_and_how_old_its_backup(changes: dict[str, Any], says: str) -> None:
-    assert says in "\n".join(served.lines(SERVING | changes, AT))
-    assert list(served.lines(None)) == []
+    found = measures(read(run(serving=SERVING | changes)), AT)
+    assert says in "\n".join(f"{one.name} {measured(one)}" for one in found)
+    assert "newest backup" not in str(measures(read(run()), AT))
 
 
 def test_failback_shows_first_and_says_what_would_do_it(terminal: Terminal, api: Stub) -> None:

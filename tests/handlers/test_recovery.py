@@ -173,17 +173,37 @@ def test_production_is_not_torn_down_when_failback_finds_that_somebody_moved_the
     ("damage", "why"),
     [
         (lambda r: r.known["validation"].update(verdict="COULD_NOT_VERIFY"), "did not pass"),
-        (lambda r: r.known["validation"]["checks"][0].update(verdict="TIMED_OUT"), "a check did not pass"),
-        (lambda r: r.known["validation"].update(checks=[]), "did not pass"),
-        (lambda r: r.known["plan"].update(hash="f" * 64), "not this plan's"),
+        pytest.param(
+            lambda r: r.known["validation"]["checks"][0].update(verdict="TIMED_OUT"),
+            "a check did not pass",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(lambda r: r.known["validation"].update(checks=[]), "did not pass", marks=pytest.mark.slow),
+        pytest.param(lambda r: r.known["plan"].update(hash="f" * 64), "not this plan's", marks=pytest.mark.slow),
         (lambda r: r.known["approval"].update(evidence_hash="f" * 64), "bound to other evidence"),
         (lambda r: r.known["approval"].update(approver="arn:aws:iam::1:user/mallory"), "another one"),
         (lambda r: r.run.update(mode="drill"), "a drill is never promoted"),
-        (lambda r: r.world.store.put(r.known["validation"]["evidence"]["uri"], b"{}"), "document was changed"),
-        (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/manifest.json", b"{}"), "the plan was changed"),
-        (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/objects.jsonl", b"{}"), "objects.jsonl of the plan was"),
+        pytest.param(
+            lambda r: r.world.store.put(r.known["validation"]["evidence"]["uri"], b"{}"),
+            "document was changed",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda r: r.world.store.put(f"{r.known['plan']['uri']}/manifest.json", b"{}"),
+            "the plan was changed",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda r: r.world.store.put(f"{r.known['plan']['uri']}/objects.jsonl", b"{}"),
+            "objects.jsonl of the plan was",
+            marks=pytest.mark.slow,
+        ),
         (lambda r: r.world.store.put(f"{r.known['plan']['backup_uri']}/metadata.json", b"{}"), "the backup was changed"),
-        (lambda r: r.world.store.delete(f"{r.known['plan']['backup_uri']}/metadata.json"), "the backup is gone"),
+        pytest.param(
+            lambda r: r.world.store.delete(f"{r.known['plan']['backup_uri']}/metadata.json"),
+            "the backup is gone",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_nothing_is_promoted_unless_all_of_the_proof_is_there(broken: World, damage: Any, why: str) -> None:
@@ -212,6 +232,7 @@ def test_an_approval_that_nobody_gave_leaves_a_receipt_that_says_so(broken: Worl
     assert receipt["outputs"] == {"approvals": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["Restore", "Validate", "Approve"])
 def test_a_runner_that_went_silent_is_ended_and_its_phase_has_a_receipt(broken: World, phase: str) -> None:
     recovery = Recovery(broken).to_validated()
