@@ -59,7 +59,7 @@ def run(page: Console, view: View) -> None:
         rows = [(c.validator, toned(c.verdict), duration(c.seconds), escape(c.detail)) for c in view.checks]
         page.print(table(("check", "verdict", "took", ""), rows))
     page.print()
-    page.print(table(("", ""), [(one.name, measured(one)) for one in measures(view, datetime.now(UTC))]))
+    page.print(table(("what it comes to", ""), [(one.name, measured(one)) for one in measures(view, datetime.now(UTC))]))
     page.print()
     for line in footer(view):
         page.print(line)

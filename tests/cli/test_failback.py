@@ -55,7 +55,7 @@ def bodies(api: Stub) -> list[Any]:
             {"vitals": None, "state": "silent"},
             "Production on i-1 [red]silent[/]: its agent has said nothing yet; its lease lasts",
         ),
-        ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, "Its last backup failed no \[room]"),
+        ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, r"Its last backup failed no \[room]"),
         ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes there (freeze)"),
     ],
 )
