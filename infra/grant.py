@@ -29,6 +29,7 @@ CHECKED: dict[str, Callable[[Any], list[str]]] = {
     "the schedules": lambda r: [arn("scheduler", f"schedule/default/{r.config.name}-*")],
     "image repositories": lambda _: [f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/*"],
 }
+ARMED = Grant("events:DescribeRule events:ListTagsForResource", "the alarms' rules", "whether the app is armed, and by whom")
 CHECK = (
     Grant("ssm:GetParametersByPath", "the permissions' path", "what each role needs, as it was deployed"),
     Grant("iam:SimulatePrincipalPolicy", "the roles", "whether each role may do what it needs; nothing is called"),
@@ -44,7 +45,7 @@ CHECK = (
     Grant("s3:GetObject", "backups", "the backup that an incident would take, and its manifests"),
     Grant("ecr:BatchGetImage", "image repositories", "whether the app's images are there; they may be of any account"),
     Grant("dynamodb:GetItem dynamodb:Query", "the table", "the lease, the catalog, and when a drill last passed"),
-    Grant("events:DescribeRule events:ListTagsForResource", "the alarms' rules", "whether the app is armed, and by whom"),
+    ARMED,
     Grant("s3:GetBucketNotification", "storage buckets", "whether a new backup is told of"),
     Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
     Grant("sns:ListSubscriptionsByTopic", "the topic", "whether anybody hears"),

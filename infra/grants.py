@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from aws_cdk import aws_iam as iam
 
-from infra.grant import CHECK, Grant
+from infra.grant import ARMED, CHECK, Grant
 from infra.resources import CONDITIONS, Resources
 
 NO_NARROWER = "AWS knows no narrower resource, the task's token is what narrows it"
@@ -150,7 +150,7 @@ FUNCTIONS: dict[str, tuple[Grant, ...]] = {
         *TELL,
         Grant("s3:ListBucket", "the evidence bucket", LIST.why),
         Grant("cloudwatch:DescribeAlarms", "everything", "the apps' health on their page; as for the watch"),
-        Grant("events:DescribeRule", "the alarms' rules", "whether an app is armed"),
+        ARMED,
         Grant("scheduler:GetSchedule", "the schedules", "whether drills are"),
         Grant("states:StartExecution", "the state machine", "POST /runs: a person asks for a run"),
         Grant("states:SendTaskSuccess", "everything", f"a person's decision ends Approve; {NO_NARROWER}"),

@@ -8,12 +8,15 @@ from typing import Any
 from relight.model import Phase, Verdict, moment
 from relight.prices import hourly
 from relight.view import View
-from relight.words import duration
+from relight.words import duration, when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """``said``: the number, in words; ``result``: met, missed, or empty where nothing was promised or it is not over."""
+    """``said``: the number, in words; ``result``: met, missed, how it is, or empty where there is nothing to judge yet.
+
+    ``objective``: what was promised.
+    """
 
     name: str
     said: str
@@ -23,7 +26,7 @@ class Measure:
 
 def measures(view: View, at: datetime) -> tuple[Measure, ...]:
     """Only what there is something to say of: a run that chose no backup yet would lose nobody knows what."""
-    return (*_rpo(view), *_rto(view, at), *_cost(view, at))
+    return (*_why(view), *_production(view, at), *_rpo(view), *_rto(view, at), *_cost(view, at))
 
 
 def _facts(view: View, name: str) -> dict[str, Any]:
@@ -41,10 +44,42 @@ def _held(seconds: float, allowed: int | None) -> dict[str, str]:
     return {"objective": f"at most {duration(allowed)}", "result": "met" if seconds <= allowed else "missed"}
 
 
+def _why(view: View) -> Iterator[Measure]:
+    if found := _facts(view, "detection"):
+        yield Measure(name="The signals", said=found.get("reason") or "none was read", result=found.get("health") or "")
+
+
+def _production(view: View, at: datetime) -> Iterator[Measure]:
+    """How the app is on the runner that is production, until when its lease lasts, and its newest backup there."""
+    if not (serving := view.raw.get("serving")):
+        return
+    vitals = serving.get("vitals") or {}
+    lasts = f"its lease lasts until {when(serving['until'])}, and is renewed while it is heard of"
+    said = f"{vitals.get('said') or 'its agent has said nothing yet'}; {lasts}"
+    yield Measure(name=f"Production on {serving['runner']}", said=said, result=serving.get("state") or "unknown")
+    if steps := vitals.get("failback"):
+        done = ", ".join(step["action"] for step in steps if step["done"]) or "freezing"
+        yield Measure(name="A failback has begun", said=f"nothing writes there ({done}): see relight failback")
+    yield from _kept(serving, vitals, at)
+
+
+def _kept(serving: dict[str, Any], vitals: dict[str, Any], at: datetime) -> Iterator[Measure]:
+    """The newest backup of production; as long as there is none, as old as its promotion."""
+    taken = vitals.get("taken") or {}
+    since = taken.get("created_at") or serving.get("since")
+    age = (at - moment(since)).total_seconds() if since else 0.0
+    said = f"{taken['backup_id']}, {duration(age)} old" if taken else "none yet"
+    yield Measure(name="Its newest backup", said=said, **_held(age, (serving.get("objectives") or {}).get("rpo")))
+    if unsure := taken.get("unsure"):
+        yield Measure(name="It may not be whole", said=unsure)
+    if trouble := vitals.get("trouble"):
+        yield Measure(name="Its last backup failed", said=trouble)
+
+
 def _rpo(view: View) -> Iterator[Measure]:
     if view.backup_made:
         lost = max(0.0, (moment(view.started_at) - moment(view.backup_made)).total_seconds())
-        said = f"what was written after {view.backup_made}, {duration(lost)} before this run began"
+        said = f"what was written after {when(view.backup_made)}, {duration(lost)} before this run began"
         yield Measure(name="Would be lost (RPO)", said=said, **_held(lost, _allowed(view, "rpo")))
 
 

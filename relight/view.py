@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from relight.model import Phase, moment
-from relight.words import counts, size
+from relight.model import Phase, Verdict, moment
+from relight.words import counts, many, size, when
 
 HINTS = {
     "detect": "reading the health signals again",
@@ -61,7 +61,7 @@ class View:
     ``would``: what a promotion would do. ``needed``: so many people must approve it; ``approvals``: who has.
 
     ``ask_until``: a run on which nobody decided may be asked for again; ``asked_again``: the run that does.
-    ``cleared``: teardown has said what it found; ``left``: runners that still lived then. ``said``: by phase, what it did.
+    ``left``: runners that still lived when teardown was over. ``said``: by phase, what it did.
     """
 
     raw: dict[str, Any] = field(repr=False)
@@ -82,19 +82,23 @@ class View:
     needed: int
     approvals: tuple[str, ...]
     report_uri: str | None
-    backup_id: str | None
     backup_made: str | None
     passed_over: tuple[str, ...]
     runner: str | None
     runner_ends: str | None
     said: dict[str, str]
     to_hold: bool
-    cleared: bool
     held: bool
     left: tuple[str, ...]
     recovered_at: str | None
     ask_until: str | None
     asked_again: str | None
+
+    @property
+    def cycle_unseen(self) -> bool:
+        """Whether it was handed back, and nobody has seen the primary publish since."""
+        cycle = ((self.raw.get("facts") or {}).get("handback") or {}).get("cycle") or {}
+        return str(cycle.get("verdict", Verdict.PASSED)) != Verdict.PASSED
 
     @property
     def serving(self) -> bool:
@@ -134,7 +138,6 @@ def read(raw: dict[str, Any]) -> View:
         needed=int(approval.get("needed") or 1),
         approvals=tuple(vote["approver"] for vote in approval.get("approvals") or ()),
         report_uri=(raw.get("evidence") or {}).get("report"),
-        backup_id=(facts.get("plan") or {}).get("backup_id"),
         backup_made=(facts.get("plan") or {}).get("created_at"),
         passed_over=tuple((facts.get("plan") or {}).get("passed_over") or ()),
         runner=(facts.get("launch") or {}).get("instance_id"),
@@ -144,7 +147,6 @@ def read(raw: dict[str, Any]) -> View:
         ask_until=(raw.get("again") or {}).get("until"),
         asked_again=(raw.get("again") or {}).get("run_id"),
         to_hold=bool(run.get("stop_after")) or run.get("teardown") is False,
-        cleared="cleared" in facts,
         held=bool((facts.get("cleared") or {}).get("held")),
         left=tuple((facts.get("cleared") or {}).get("left") or ()),
     )
@@ -152,6 +154,10 @@ def read(raw: dict[str, Any]) -> View:
 
 def detected(fact: dict[str, Any]) -> str:
     return f"{fact.get('health', 'unknown')}: {fact.get('reason', '')}".rstrip(": ")
+
+
+def planned(fact: dict[str, Any]) -> str:
+    return f"backup {fact.get('backup_id', '')}, made {when(fact.get('created_at', ''))}"
 
 
 def launched(fact: dict[str, Any]) -> str:
@@ -170,11 +176,42 @@ def restored(fact: dict[str, Any]) -> str:
     return f"{made}; {fact.get('volume_files', 0)} files, {size(fact.get('volume_bytes', 0))}{said}{why}"
 
 
+def validated(fact: dict[str, Any]) -> str:
+    verdicts = [check.get("verdict") for check in fact.get("checks") or ()]
+    return f"{verdicts.count(Verdict.PASSED)} of {many(len(verdicts), 'check')} passed"
+
+
+def decided(fact: dict[str, Any]) -> str:
+    return f"{fact.get('decided', 'decided')} by {fact.get('approver', 'somebody')}"
+
+
+def promoted(fact: dict[str, Any]) -> str:
+    return f"{many(len(fact.get('actions') or ()), 'action')} done; the runner is production"
+
+
+def cleared(fact: dict[str, Any]) -> str:
+    left, gone = (", ".join(fact.get(name) or ()) for name in ("left", "terminated"))
+    if left:
+        return f"runner {left} {'is held' if fact.get('held') else 'still lives'}"
+    return f"runner {gone} is terminated; none is left" if gone else "no runner is left"
+
+
 TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {  # what a phase says when it is over, from which fact
     Phase.DETECT: ("detection", detected),
+    Phase.PLAN: ("plan", planned),
     Phase.LAUNCH: ("launch", launched),
     Phase.RESTORE: ("restore", restored),
+    Phase.VALIDATE: ("validation", validated),
+    Phase.APPROVE: ("approval", decided),
+    Phase.PROMOTE: ("promotion", promoted),
+    Phase.TEARDOWN: ("cleared", cleared),
 }
+
+
+def standing(outcome: str | None, phase: str | None) -> str:
+    """How a run stands, in a few words: its outcome, what it waits for, or the phase that it is in."""
+    waits: dict[str, str] = {Phase.APPROVE: "waits for a decision", Phase.SERVE: "is production"}
+    return outcome or (waits.get(phase, f"in {phase}") if phase else "begins")
 
 
 def outcome_of(view: View, row: PhaseRow) -> str:

@@ -1,11 +1,11 @@
 """Numbers as a person reads them, the same on every screen and page."""
 
 # how a page shows a word of the domain: the word says it, its colour only repeats it
-GOOD = "PASSED passed Healthy Succeeded COMPLETE approved ok met done yes healthy"
-BAD = "FAILED TIMED_OUT failed Failed PARTIAL missed no unhealthy refused"
+GOOD = "PASSED passed Healthy Succeeded COMPLETE approved ok met done yes healthy well"
+BAD = "FAILED TIMED_OUT failed Failed PARTIAL missed no unhealthy refused sick silent gone"
 CARE = "COULD_NOT_VERIFY warning could_not_verify Held Rejected rejected Expired Preempted unknown"
 MOODS = {word: mood for mood, words in (("good", GOOD), ("bad", BAD), ("care", CARE)) for word in words.split()}
-MOODS["could not be read"] = MOODS["not watched"] = "care"
+MOODS |= dict.fromkeys(("could not be read", "could not verify", "not watched", "waits for a decision"), "care")
 
 A_RUNG = 10  # attempts that each rung of the launch ladder counts
 
@@ -31,9 +31,21 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
+def many(count: int, noun: str) -> str:
+    """``1 run``, ``3 runs``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def counts(by_fate: dict[str, int]) -> str:
     """``3 created, 1 skipped``: what there is none of is left out."""
     return ", ".join(f"{number} {fate}" for fate, number in sorted(by_fate.items()) if number) or "none"
+
+
+def when(stamp: str | None) -> str:
+    """``2026-11-23T03:00:07.482Z`` as ``2026-11-23 03:00:07 UTC``."""
+    if not stamp:
+        return "a time that nobody noted"
+    return f"{stamp[:10]} {stamp[11:19]} UTC"
 
 
 def attempt(number: int) -> str:

@@ -30,7 +30,7 @@ from relight.cli.session import AppOption, Session, with_session
 from relight.cli.unpack import unpack
 from relight.errors import BackupExists, RequestInvalid
 from relight.recovery.unresolved import unresolved, unsure
-from relight.words import duration, size
+from relight.words import duration, many, size
 
 group = typer.Typer(name="backup", invoke_without_command=True)
 VolumeOption = Annotated[
@@ -90,7 +90,7 @@ def backup(
 def broken_off(app: str, backup_id: str, tally: Tally, volumes: Sequence[str] = ()) -> str:
     """The line about what is there of a backup that did not come to its end. Other directories would be another backup."""
     again = shlex.join(word for given in volumes for word in ("--volume", given))
-    there = f"{tally.parts} part(s), {size(tally.bytes)}, are there"
+    there = f"{many(tally.parts, 'part')}, {size(tally.bytes)}, there"
     return f"broke off: {there}; go on with: relight backup --app {app} --resume --backup-id {backup_id} {again}".rstrip()
 
 
@@ -121,7 +121,7 @@ def incomplete(written: Metadata) -> bool:
 def contents(written: Metadata) -> str:
     stored = sum(artifact.bytes for artifact in written.artifacts.values())
     files, raw = written.declared_files or 0, written.declared_bytes or 0
-    return f"{files} files, {size(raw)} of state in {len(written.volumes)} volume(s), {size(stored)} stored"
+    return f"{many(files, 'file')}, {size(raw)} of state in {many(len(written.volumes), 'volume')}, {size(stored)} stored"
 
 
 def check(
@@ -146,7 +146,7 @@ def check(
             page.print(table(("code", "object", "what is wrong; what to do"), rows))
         depth = "sizes and presence" if shallow else "every byte and its digest"
         page.print(
-            f"{toned('FAILED')}: {len(found)} problem(s): do not trust it" if found else f"{toned('PASSED')}: {depth}"
+            f"{toned('FAILED')}: {many(len(found), 'problem')}: do not trust it" if found else f"{toned('PASSED')}: {depth}"
         )
 
     session.output.show({"uri": place.uri, "ok": not found, "deep": not shallow, "findings": found}, render)

@@ -19,6 +19,7 @@ from relight.cli.output import table, toned
 from relight.cli.session import STATE, Session
 from relight.config import Encryption
 from relight.errors import BucketUnlockable, ConfigInvalid, ObjectNotFound, RelightError
+from relight.words import many
 
 PYTHON = (3, 11)
 SHOWN = 5  # backups in a line
@@ -44,7 +45,7 @@ def doctor(session: Session) -> int:
         ]
         page.print(table(("check", "state", ""), rows))
         page.print()
-        page.print(summary(bad, [finding for finding in found if finding.state == "missing"]))
+        page.print(summary(bad, [finding for finding in found if finding.state == "warning"]))
 
     session.output.show({"ok": not bad, "findings": found}, render)
     return exits.ENDED_BADLY if bad else exits.DONE
@@ -52,8 +53,8 @@ def doctor(session: Session) -> int:
 
 def summary(bad: list[Finding], lacking: list[Finding]) -> str:
     if bad:
-        return f"{len(bad)} check(s) failed: fix the first and run relight doctor again"
-    return f"nothing failed; {len(lacking)} thing(s) would work better: see their fix" if lacking else "all is well"
+        return f"{many(len(bad), 'check')} failed: fix the first and run relight doctor again"
+    return f"nothing failed; {many(len(lacking), 'warning')}: see the fix of each" if lacking else "all is well"
 
 
 def python(session: Session) -> Iterator[Finding]:
@@ -77,7 +78,7 @@ def isolation(session: Session) -> Iterator[Finding]:
 
     if missing := detect().missing:
         fix = "apt install bubblewrap, or allow unprivileged user namespaces; without, the engine runs only what you trust"
-        yield Finding(check="isolation", state="missing", detail="; ".join(missing), fix=fix)
+        yield Finding(check="isolation", state="warning", detail="; ".join(missing), fix=fix)
     else:
         yield Finding(check="isolation", state="ok", detail="containers of the embedded engine are isolated")
 
@@ -105,7 +106,7 @@ def deployment(session: Session) -> Iterator[Finding]:
     steps: tuple[tuple[str, Callable[[], str]], ...] = (
         ("engine" if session.local else "credentials", lambda: caller(session)),
         ("deployment", lambda: f"{session.config.name} in {session.deployment.region}, api {session.deployment.api}"),
-        ("console api", lambda: f"answers; app {session.app(None).name} has {len(listed(session))} run(s)"),
+        ("console api", lambda: f"answers; app {session.app(None).name} has {many(len(listed(session)), 'run')}"),
     )
     for name, step in steps:
         try:
@@ -128,7 +129,7 @@ def storage(session: Session) -> Iterator[Finding]:
             keeping_of(store, app)
             yield found
         except RelightError as error:
-            yield refused(check, error, state="failed" if isinstance(error, NO_BACKUP) else "missing")
+            yield refused(check, error, state="failed" if isinstance(error, NO_BACKUP) else "warning")
 
 
 def kept(check: str, bucket: BucketFacts) -> Finding:
@@ -136,7 +137,7 @@ def kept(check: str, bucket: BucketFacts) -> Finding:
     lock = f"Object Lock{default}" if bucket.lockable else "no Object Lock"
     fix = "" if bucket.versioned else "enable versioning, and Object Lock if you want it (docs/backup.md)"
     versions = "versioned" if bucket.versioned else "not versioned: what is deleted or overwritten there is gone"
-    return Finding(check=check, state="missing" if fix else "ok", detail=f"{bucket.name}: {versions}; {lock}", fix=fix)
+    return Finding(check=check, state="warning" if fix else "ok", detail=f"{bucket.name}: {versions}; {lock}", fix=fix)
 
 
 def former_keys(session: Session) -> Iterator[Finding]:
@@ -161,7 +162,7 @@ def needs(check: str, about: Encryption, gone: dict[str, list[str]]) -> Iterator
         yield Finding(check=check, state="ok", detail="no backup needs a former KMS key")
     for key, backups in gone.items():
         listed = key in about.former_kms_keys
-        detail = f"{len(backups)} backup(s) need the former {key}: {', '.join(sorted(backups)[:SHOWN])}"
+        detail = f"the former {key} is needed by {many(len(backups), 'backup')}: {', '.join(sorted(backups)[:SHOWN])}"
         fix = "" if listed else f"add {key} to former_kms_keys and deploy: Relight's roles cannot open them"
         yield Finding(check=check, state="ok" if listed else "failed", detail=detail, fix=fix)
 

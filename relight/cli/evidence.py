@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from relight.adapters.s3 import S3
 from relight.cli import exits
@@ -14,6 +15,7 @@ from relight.cli.session import STATE, Session, with_session
 from relight.errors import RequestInvalid, RunNotFound
 from relight.evidence.verify import verify_copy
 from relight.view import read
+from relight.words import many
 
 group = typer.Typer(name="evidence", help="Copy a run's evidence, or check a copy.", no_args_is_help=True)
 
@@ -78,10 +80,11 @@ def check(
 
     def render(page: Console) -> None:
         if found:
-            page.print(table(("object", "what is wrong; what to do"), [(f.object, f"{f.problem}; {f.fix}") for f in found]))
+            page.print(table(("object", "what is wrong"), [(escape(f.object), escape(f.problem)) for f in found]))
+            page.print(*dict.fromkeys(f"[bold]fix:[/] {f.fix}" for f in found), sep="\n")
         whose = "by the key you named" if public_key else "by the key in the copy: --public-key proves whose it is"
         good = f"every receipt and the chain hold, signed {whose}"
-        page.print(f"{toned('FAILED')}: {len(found)} problem(s)" if found else f"{toned('PASSED')}: {good}")
+        page.print(f"{toned('FAILED')}: {many(len(found), 'problem')}" if found else f"{toned('PASSED')}: {good}")
 
     session.output.show({"source": source, "ok": not found, "findings": found}, render)
     return exits.ENDED_BADLY if found else exits.DONE

@@ -7,7 +7,7 @@ from relight.errors import RelightError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """``state``: ok, missing (something works less well without it) or failed (something does not work)."""
+    """``state``: ok, warning (something works less well without it) or failed (something does not work)."""
 
     check: str
     state: str
@@ -15,7 +15,7 @@ class Finding:
     fix: str = ""
 
 
-def refused(check: str, error: RelightError, state: str = "missing") -> Finding:
+def refused(check: str, error: RelightError, state: str = "warning") -> Finding:
     """What could not be asked, in the error's own words: the last clause of its line is the fix."""
     what, _, fix = str(error).rpartition("; ")
     return Finding(check=check, state=state, detail=f"{error.code} {what}", fix=fix)

@@ -13,40 +13,19 @@ from rich.text import Text
 
 from relight.model import encode
 from relight.settings import called_as
+from relight.words import mood
 
 PIPED = 160  # columns
 COMMAND = re.compile(
     r"(?<!run )\brelight (?=(?:(demo|engine)|doctor|backups?|plan|apply|restore|validate|destroy|drill|recover"
     r"|runs|status|approve|reject|request|failback|evidence|check|arm|disarm|triggers|console)\b)"
 )
-TONES = {
-    "Succeeded": "green",
-    "Healthy": "green",
-    "Held": "cyan",
-    "PASSED": "green",
-    "ok": "green",
-    "done": "green",
-    "approved": "green",
-    "Failed": "red",
-    "FAILED": "red",
-    "failed": "red",
-    "TIMED_OUT": "red",
-    "COULD_NOT_VERIFY": "yellow",
-    "PARTIAL": "yellow",
-    "missing": "yellow",
-    "passed": "green",
-    "warning": "yellow",
-    "could_not_verify": "yellow",
-    "Rejected": "yellow",
-    "rejected": "yellow",
-    "Expired": "yellow",
-    "Preempted": "yellow",
-}
+TONES = {"good": "green", "bad": "red", "care": "yellow"}
 
 
 def toned(word: str) -> str:
     """A word of the domain in its colour; markup in it is shown, not obeyed."""
-    tone = TONES.get(word)
+    tone = TONES.get(mood(word))
     return f"[{tone}]{escape(word)}[/]" if tone else escape(word)
 
 

@@ -2,15 +2,16 @@
 
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from relight.cli import served
 from relight.cli.output import table, toned
-from relight.view import HINTS, TOLD, CheckRow, PhaseRow, View, outcome_of
-from relight.words import A_RUNG, attempt, duration, whole
+from relight.measures import Measure, measures
+from relight.view import HINTS, TOLD, CheckRow, PhaseRow, View, outcome_of, standing
+from relight.words import A_RUNG, attempt, duration, when, whole
 
 SUMMARY = 200  # characters of what a phase or a check says that fit a line; relight status has the rest
 NEXT = {
@@ -42,15 +43,15 @@ def runs(page: Console, app: str, found: list[dict[str, Any]]) -> None:
         page.print(f"app {app} has no runs yet; start one: relight drill")
         return
     rows = [
-        (row["run_id"], row.get("mode", ""), row.get("started_at", ""), toned(row.get("outcome") or row.get("phase") or ""))
+        (row["run_id"], toned(standing(row.get("outcome"), row.get("phase"))), row.get("mode", ""), when(row["started_at"]))
         for row in found
     ]
-    page.print(table(("run", "mode", "started", "state"), rows))
+    page.print(table(("run", "state", "mode", "started"), rows))
 
 
 def run(page: Console, view: View) -> None:
-    state = toned(view.outcome) if view.outcome else f"in [bold]{view.phase}[/]: {hint(view.phase)}"
-    page.print(f"[bold]{view.run_id}[/]  {view.mode} of {view.app}, asked for by {escape(view.initiator)}  {state}")
+    page.print(f"[bold]{view.run_id}[/]  {toned(standing(view.outcome, view.phase))}")
+    page.print(f"{view.mode} of {view.app}, asked for by {escape(view.initiator)}")
     page.print()
     page.print(table(("phase", "state", "took", ""), [phase_cells(view, row) for row in view.phases]))
     if view.checks:
@@ -58,8 +59,18 @@ def run(page: Console, view: View) -> None:
         rows = [(c.validator, toned(c.verdict), duration(c.seconds), escape(c.detail)) for c in view.checks]
         page.print(table(("check", "verdict", "took", ""), rows))
     page.print()
+    page.print(table(("what it comes to", ""), [(one.name, measured(one)) for one in measures(view, datetime.now(UTC))]))
+    page.print()
     for line in footer(view):
         page.print(line)
+
+
+def measured(one: Measure) -> str:
+    """``at once (at most 2 h: met)``; where nothing was promised, ``well: as it should be``."""
+    said, result = escape(one.said), toned(one.result)
+    if one.objective:
+        return f"{said} ({one.objective}{': ' * bool(result)}{result})"
+    return f"{result}: {said}" if result else said
 
 
 def phase_cells(view: View, row: PhaseRow) -> tuple[str, str, str, str]:
@@ -69,18 +80,20 @@ def phase_cells(view: View, row: PhaseRow) -> tuple[str, str, str, str]:
 
 def footer(view: View) -> Iterator[str]:
     if view.recovered_at and not view.outcome:
-        yield f"[yellow]{view.app} has been healthy again[/] since {view.recovered_at}: is a promotion still wanted?"
+        yield f"[yellow]{view.app} has been healthy again[/] since {when(view.recovered_at)}: is a promotion still wanted?"
     if view.evidence_hash:
-        until = f" until {view.decide_until}, and then promotes nothing" if view.decide_until else ""
-        yield f"[bold]waits for a decision[/]{until}; what you approve: evidence {view.evidence_hash}"
+        until = f" until {when(view.decide_until)}, and then promotes nothing" if view.decide_until else ""
+        yield f"[bold]waits for a decision[/]{until}"
+        yield f"what you approve: evidence {view.evidence_hash}"
         if view.needed > 1 or view.approvals:
             who = escape(", ".join(view.approvals)) or "nobody yet"
             yield f"{len(view.approvals)} of {view.needed} people approved it: {who}"
-        yield from (f"  a promotion would: {escape(line)}" for line in view.would)
+        if view.would:
+            yield "if it is promoted:"
+            yield from (f"  {escape(line)}" for line in view.would)
         yield f"  relight approve {view.run_id}   {APPROVES.get(view.mode, '')}"
         yield f'  relight reject {view.run_id} --reason "…"   nothing is promoted; the runner is torn down'
     if view.serving:
-        yield from served.lines(view.raw.get("serving"))
         yield f"the runner is production; when the primary is back: relight failback {view.run_id}"
     if view.outcome:
         yield from conclusion(view)
@@ -99,9 +112,12 @@ def following(view: View) -> str:
     if view.asked_again:
         return f"its decision was asked for again: relight status {view.asked_again}"
     if view.ask_until:
-        return f"until {view.ask_until} its runner is held: relight request {view.run_id} asks again, without restoring"
+        until = when(view.ask_until)
+        return f"until {until} its runner is held: relight request {view.run_id} asks again, without restoring"
+    if view.cycle_unseen:
+        return "look whether the primary publishes when it is due: relight check"
     if view.outcome == "Held":
-        ends = f"; it ends by itself at {view.runner_ends}" if view.runner_ends else ""
+        ends = f"; it ends by itself at {when(view.runner_ends)}" if view.runner_ends else ""
         return f"relight restore, relight validate, or relight destroy --yes on the runner it left{ends}"
     return NEXT.get(view.outcome or "", f"relight status {view.run_id}")
 
@@ -135,8 +151,7 @@ def story(view: View) -> Iterator[tuple[str, str]]:
                 f"runner {view.runner}",
                 f"          runner {view.runner} is on its way; its own timer ends it if all else fails",
             )
-        if row.phase == "plan" and view.backup_id:
-            yield "backup", f"          backup {escape(view.backup_id)}, made {escape(view.backup_made or '')}"
+        if row.phase == "plan":
             yield from ((f"passed {one}", f"          [yellow]passed over[/] {escape(one)}") for one in view.passed_over)
         if row.phase == "validate":
             yield from ((f"check {check.validator}", verdict(check)) for check in view.checks)
@@ -148,14 +163,6 @@ def story(view: View) -> Iterator[tuple[str, str]]:
             said = escape(textwrap.shorten(outcome_of(view, row), SUMMARY, placeholder=" …"))
             line = f"[dim]{clock(row.ended_at)}[/]  {row.phase:<9} {toned(row.status)} after {whole(row.seconds)}  {said}"
             yield f"{row.phase} {row.attempt} ended", line.rstrip()
-        if row.phase == "teardown" and view.cleared and view.runner:
-            yield "runner gone", f"          runner {view.runner}: {fate(view)}"
-
-
-def fate(view: View) -> str:
-    if view.held:
-        return f"held until {view.ask_until or view.runner_ends or 'its expiry'}, or relight destroy --yes"
-    return f"[yellow]{', '.join(view.left)} still lives[/]" if view.left else "terminated; none is left"
 
 
 def verdict(check: CheckRow) -> str:

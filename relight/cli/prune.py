@@ -16,7 +16,7 @@ from relight.cli import exits
 from relight.cli.output import Output, table
 from relight.cli.session import AppOption, Session
 from relight.errors import AccessDenied
-from relight.words import size
+from relight.words import many, size
 
 HIDES = (
     "bucket {name} keeps versions: a deleted backup is hidden behind delete markers, and can be had back; its bytes go, and "
@@ -56,7 +56,8 @@ def prune(
     def render(page: Console) -> None:
         _page(page, chosen.name, [(fate, _fate_of(fate, sure, refused)) for fate in fates], sure)
         if uploads:
-            page.print(f"{len(uploads)} upload(s) begun two days ago or more and never finished: {_sweep_of(sure, stayed)}")
+            begun = f"{many(len(uploads), 'upload')} begun two days ago or more and never finished"
+            page.print(f"{begun}: {_sweep_of(sure, stayed)}")
         if bucket.versioned and going:
             page.print(HIDES.format(name=bucket.name))
 
@@ -105,7 +106,7 @@ def _page(page: Console, app: str, fates: list[tuple[Fate, str]], sure: bool) ->
         page.print(f"nothing may go: every backup of {app} is kept")
     elif going:
         done = "deleted" if sure else "delete them: relight backup prune --delete"
-        page.print(f"{len(going)} backup(s), {freed}: {done}")
+        page.print(f"{many(len(going), 'backup')}, {freed}: {done}")
 
 
 def _row(fate: Fate, verb: str) -> tuple[str, ...]:

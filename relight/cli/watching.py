@@ -38,7 +38,7 @@ def standing(session: Session, app: str) -> Finding:
     if off:
         fix = f"relight arm --app {app}" if not why else f"relight drill --app {app}; once it has passed, relight arm"
         detail = f"disarmed: {off}" + (f"; {why}" if why else "; a drill has passed on its configuration")
-        return Finding(check=check, state="missing", detail=detail, fix=fix)
+        return Finding(check=check, state="warning", detail=detail, fix=fix)
     by = f" by {arming.by} at {arming.at}" if arming else ""
     return Finding(check=check, state="ok", detail=f"armed{by}; a drill has passed on its configuration")
 
@@ -62,4 +62,4 @@ def bucket_events(session: Session) -> Iterator[Finding]:
             else (f"bucket {bucket} does not send its events to EventBridge: a damaged backup is noticed up to an hour late")
         )
         fix = "" if told else SEND_EVENTS.format(bucket=bucket)
-        yield Finding(check=check, state="ok" if told else "missing", detail=detail, fix=fix)
+        yield Finding(check=check, state="ok" if told else "warning", detail=detail, fix=fix)

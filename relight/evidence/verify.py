@@ -12,7 +12,7 @@ from relight.adapters.s3 import S3
 from relight.errors import EvidenceBroken
 from relight.evidence import closing
 from relight.evidence.binding import digest
-from relight.evidence.receipts import Link, link_up
+from relight.evidence.receipts import Link, link_up, named
 from relight.model import canonical
 
 Files = dict[str, bytes]
@@ -36,19 +36,25 @@ def verify_copy(source: Path | str, public_key_pem: str | None = None) -> list[F
     a forger: compare that key with the deployment's. Raises OSError, or what the store raises.
     """
     files = _from_directory(source) if isinstance(source, Path) else _from_store(source)
-    links = link_up(files)
-    if not links:
+    if not (links := link_up(files)):
         return [Finding(object=str(source), problem="holds no receipts", fix="name the directory or prefix of one run")]
-    return [*_receipts(links), *_closed(files, public_key_pem)]
+    return sorted([*_closed(files, public_key_pem), *_receipts(links)], key=lambda one: one.object)
 
 
 def _from_directory(source: Path) -> Files:
+    """Its files; none where no receipt lies in it, so that another directory, however large, is not read."""
+    if not any(named(path.name) for path in source.iterdir()):
+        return {}
     return {str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob("*")) if path.is_file()}
 
 
 def _from_store(source: str) -> Files:
+    """As ``_from_directory``. A bucket is listed as far as its first objects: those of a run begin with its receipts."""
     store, prefix = S3(), f"{source.rstrip('/')}/"
-    return {info.uri.removeprefix(prefix): store.get(info.uri) for info in store.list(prefix)}
+    found = store.list(prefix)
+    if not (first := next(iter(found), None)) or not named(first.uri.removeprefix(prefix)):
+        return {}
+    return {info.uri.removeprefix(prefix): store.get(info.uri) for info in (first, *found)}
 
 
 def _receipts(links: list[Link]) -> Iterator[Finding]:
@@ -70,7 +76,7 @@ def _receipts(links: list[Link]) -> Iterator[Finding]:
             yield Finding(object=name, problem="does not follow from the receipt before it")
         known.setdefault(link.number, set()).add(link.sha256)
     if gaps := sorted(set(range(1, links[-1].number + 1)) - set(known)):
-        yield Finding(object="receipts", problem=f"number(s) {', '.join(f'{gap:02d}' for gap in gaps)} are missing")
+        yield Finding(object="receipts", problem=f"missing by number: {', '.join(f'{gap:02d}' for gap in gaps)}")
 
 
 def _closed(files: Files, trusted: str | None) -> Iterator[Finding]:

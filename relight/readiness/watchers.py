@@ -5,7 +5,7 @@ from datetime import timedelta
 from relight.drills import GRACE, due, overdue, risk, unproven
 from relight.readiness.facts import Backup, Drills, Facts, Subscribers, Trigger
 from relight.readiness.findings import Findings, failed, passed, warning
-from relight.words import duration
+from relight.words import duration, many
 
 # The call replaces what the bucket has, so it is for one that has none.
 SEND_EVENTS = (
@@ -58,13 +58,13 @@ def bucket_events(facts: Facts, told: bool) -> Findings:
 def notify(facts: Facts, subscribers: Subscribers) -> Findings:
     if subscribers.confirmed:
         pending = f"; {subscribers.pending} have not confirmed" if subscribers.pending else ""
-        yield passed(f"{subscribers.confirmed} confirmed subscriber(s){pending}")
+        yield passed(f"{many(subscribers.confirmed, 'confirmed subscriber')}{pending}")
         return
     window = duration(facts.app.approval_window)
     fails = f"nobody hears that a decision is wanted, and after {window} the run expires"
     if subscribers.pending:
         fix = "follow the link in AWS's message to each address, or subscribe again"
-        yield failed(f"none of {subscribers.pending} subscriber(s) of the topic has confirmed", fails, fix)
+        yield failed(f"none of the topic's {many(subscribers.pending, 'subscriber')} has confirmed", fails, fix)
     else:
         yield warning("the topic has no subscriber", fails, "name addresses under notify in relight.toml, and deploy")
 
@@ -72,9 +72,8 @@ def notify(facts: Facts, subscribers: Subscribers) -> Findings:
 def dead_letters(facts: Facts, count: int) -> Findings:
     if count:
         fix = "read them: queue …-dead-letters; correct the cause, then purge it"
-        yield warning(
-            f"{count} message(s) in the dead-letter queue", "something could not be started before, nor may be now", fix
-        )
+        said = f"{many(count, 'message')} in the dead-letter queue"
+        yield warning(said, "something could not be started before, nor may be now", fix)
     else:
         yield passed("the dead-letter queue is empty")
 

@@ -43,7 +43,7 @@ def bucket_line(terminal: Terminal) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("bucket", "state", "said"),
     [
-        (make, "missing", "not versioned: what is deleted or overwritten there is gone; no Object Lock"),
+        (make, "warning", "not versioned: what is deleted or overwritten there is gone; no Object Lock"),
         (versioned, "ok", "versioned; no Object Lock"),
         (locked, "ok", "versioned; Object Lock, each object 30 days in COMPLIANCE mode"),
         (lambda: None, "failed", "NoSuchBucket"),
@@ -66,7 +66,7 @@ def test_doctor_that_may_not_ask_says_so_and_claims_nothing(terminal: Terminal, 
     monkeypatch.setattr("relight.cli.doctor.bucket_facts", refuse)
     found = bucket_line(terminal)
     assert (
-        found["state"] == "missing" and "not allowed" in found["detail"] and found["fix"] == "allow s3:GetBucketVersioning"
+        found["state"] == "warning" and "not allowed" in found["detail"] and found["fix"] == "allow s3:GetBucketVersioning"
     )
 
 
@@ -113,7 +113,7 @@ def test_doctor_says_whether_a_new_backup_is_told_of_and_how_to_have_it_told(
 ) -> None:
     make()
     found = events_line(terminal)
-    assert found["state"] == "missing" and "noticed up to an hour late" in found["detail"]
+    assert found["state"] == "warning" and "noticed up to an hour late" in found["detail"]
     assert "put-bucket-notification-configuration --bucket relight-sample" in found["fix"]
     monkeypatch.setattr("relight.cli.watching.tells_eventbridge", lambda *_: True)  # moto keeps it, and does not tell
     assert events_line(terminal)["state"] == "ok"
@@ -126,4 +126,4 @@ def test_doctor_that_may_not_ask_where_events_go_claims_nothing(terminal: Termin
     make()
     monkeypatch.setattr("relight.cli.watching.tells_eventbridge", refuse)
     found = events_line(terminal)
-    assert (found["state"], found["fix"]) == ("missing", "grant this action") and "AWS refused it" in found["detail"]
+    assert (found["state"], found["fix"]) == ("warning", "grant this action") and "AWS refused it" in found["detail"]

@@ -11,10 +11,12 @@ import pytest
 
 from relight.adapters.s3 import S3
 from relight.backup.writer import BackupSource, write_backup
-from relight.cli import pages, served
+from relight.cli.pages import measured
+from relight.measures import measures
 from relight.view import read
+from relight.words import when
 from tests.cli.conftest import Terminal
-from tests.cli.runs import ended
+from tests.cli.runs import ended, run
 from tests.cli.stub import Stub
 from tests.recovery.fake import FakeCluster
 
@@ -46,26 +48,30 @@ def bodies(api: Stub) -> list[Any]:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"vitals": {"taken": TAKEN | {"unsure": "Namespace app may have ..."}}}, "may not be whole[/]: Namespace app may"),
-        ({}, "b9, 1 h 00 min old: within the RPO of 2 h 00 min"),
-        ({"objectives": {"rpo": 1800}}, "more than"),
-        ({"vitals": {"said": "x", "taken": None}}, "no backup of it yet"),
-        ({"vitals": None}, "has said nothing yet"),
-        ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, "its last backup failed"),
-        ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes here[/] (freeze)"),
+        ({"vitals": {"taken": TAKEN | {"unsure": "Namespace app may have ..."}}}, "It may not be whole Namespace app may"),
+        ({}, "Its newest backup b9, 1 h 00 min old (at most 2 h 00 min: [green]met[/])"),
+        ({"objectives": {"rpo": 1800}}, "(at most 30 min 00 s: [red]missed[/])"),
+        ({"vitals": {"said": "x", "taken": None}}, "Its newest backup none yet"),
+        (
+            {"vitals": None, "state": "silent"},
+            "Production on i-1 [red]silent[/]: its agent has said nothing yet; its lease lasts",
+        ),
+        ({"vitals": {"said": "x", "taken": TAKEN, "trouble": "no [room]"}}, r"Its last backup failed no \[room]"),
+        ({"vitals": {"said": "x", "failback": [{"action": "freeze", "done": True}]}}, "nothing writes there (freeze)"),
     ],
 )
 def test_status_tells_how_production_is_and_how_old_its_backup(changes: dict[str, Any], says: str) -> None:
-    assert says in "\n".join(served.lines(SERVING | changes, AT))
+    found = measures(read(run(serving=SERVING | changes)), AT)
+    assert says in "\n".join(f"{one.name} {measured(one)}" for one in found)
+    assert "newest backup" not in str(measures(read(run()), AT))
 
 
 def test_production_that_is_kept_after_its_run_failed_lasts_as_long_as_its_lease_and_not_as_it_was_launched_for() -> None:
     """Its lease is renewed while it is heard of; at launch it was to live for hours."""
     facts = {"launch": {"expires_at": "2026-11-23T07:00:00Z"}, "cleared": {"held": True, "left": ["i-1"]}}
-    kept = ended("Failed", serving=SERVING, facts=facts)
-    assert pages.fate(read(kept)).startswith(f"held until {SERVING['until']}")
-    assert f"its lease lasts until {SERVING['until']}, and is renewed while" in next(iter(served.lines(SERVING, AT)))
-    assert list(served.lines(None)) == []
+    kept = read(ended("Failed", serving=SERVING, facts=facts))
+    assert kept.runner_ends == SERVING["until"]
+    assert f"its lease lasts until {when(SERVING['until'])}, and is renewed while" in str(measures(kept, AT))
 
 
 def test_failback_shows_first_and_says_what_would_do_it(terminal: Terminal, api: Stub) -> None:

@@ -13,7 +13,9 @@ def said(about: Encryption) -> list[tuple[str, str]]:
 
 
 def test_a_backup_that_only_a_former_key_opens_is_named() -> None:
-    assert said(Encryption(kms_keys=(NEW,), former_kms_keys=(OLD,))) == [("ok", f"1 backup(s) need the former {OLD}: b1")]
+    assert said(Encryption(kms_keys=(NEW,), former_kms_keys=(OLD,))) == [
+        ("ok", f"the former {OLD} is needed by 1 backup: b1")
+    ]
 
 
 def test_a_needed_key_that_is_in_no_list_fails() -> None:

@@ -204,4 +204,6 @@ def test_doctor_is_content_with_a_working_deployment(terminal: Terminal, api: St
     boto3.client("s3").create_bucket(Bucket="relight-sample", CreateBucketConfiguration=place)  # a deployment has its bucket
     said = terminal("doctor")
     assert said.status == 0, said.out
-    assert "nothing failed; " in said.out and "see their fix" in said.out  # nothing is armed, the bucket has no versions
+    assert (
+        "nothing failed; " in said.out and "warnings: see the fix of each" in said.out
+    )  # nothing is armed, the bucket has no versions

@@ -8,6 +8,8 @@ from tests.cli.conftest import Terminal
 from tests.cli.runs import ended, phase, run
 from tests.cli.stub import Stub
 
+TELLING = ("detect", "plan", "launch", "restore", "validate", "approve", "promote", "teardown")
+
 
 def test_a_run_that_waits_for_a_person_shows_what_to_type_at_once(terminal: Terminal, api: Stub) -> None:
     api.on("POST /runs", {"run_id": "r-1"})
@@ -27,14 +29,38 @@ def test_a_phase_says_what_it_did(terminal: Terminal, api: Stub) -> None:
             "volume_files": 401,
             "volume_bytes": 222_842,
         },
+        "plan": {"backup_id": "b7", "created_at": "2026-11-23T02:00:00.123Z", "objectives": {"rpo": 600}},
+        "validation": {"checks": [{"verdict": "PASSED"}, {"verdict": "FAILED"}]},
+        "approval": {"decided": "approved", "approver": "ada"},
+        "promotion": {"actions": [{}]},
+        "cleared": {"terminated": ["i-1"], "left": []},
     }
-    rows = [phase(name, number, summary="") for number, name in enumerate(("detect", "launch", "restore"), 1)]
+    rows = [phase(name, number, summary="") for number, name in enumerate(TELLING, 1)]
     api.on("GET /runs/r-1", ended("Failed", facts=facts, phases=rows))
     for typed in (("status", "r-1"), ("status", "r-1", "--wait")):
         out = terminal(*typed).out
         assert "unhealthy: published: late by 2 h" in out
         assert "m7g.large in eu-central-1a" in out
         assert "PARTIAL: objects: 8 created, 2 skipped; 401 files, 222.8 kB" in out
+        assert "backup b7, made 2026-11-23 02:00:00 UTC" in out
+        assert "1 of 2 checks passed" in out and "approved by ada" in out
+        assert "1 action done; the runner is production" in out and "runner i-1 is terminated; none is left" in out
+
+
+def test_status_has_the_numbers_of_the_decision_and_what_a_promotion_changes(terminal: Terminal, api: Stub) -> None:
+    plan = {"backup_id": "b7", "created_at": "2026-11-23T02:00:00Z", "objectives": {"rpo": 600, "rto": 900}}
+    facts = {"plan": plan, "detection": {"health": "unhealthy", "reason": "late"}, "preview": {"lines": ["dns: a → b"]}}
+    api.on("GET /runs/r-1", run(facts=facts))
+    out = terminal("status", "r-1").out
+    assert "r-1  waits for a decision" in out and "unhealthy: late" in out
+    assert "after 2026-11-23 02:00:00 UTC, 1 h 00 min before this run began (at most 10 min 00 s: missed)" in out
+    assert "if it is promoted:\n  dns: a → b" in out
+
+
+def test_a_recovery_whose_primary_was_not_seen_to_publish_says_to_look(terminal: Terminal, api: Stub) -> None:
+    handed = {"handback": {"actions": [], "cycle": {"verdict": "COULD_NOT_VERIFY"}}}
+    api.on("GET /runs/r-1", ended("Succeeded", facts=handed, evidence={"report": "s3://e/report.html"}))
+    assert "next: look whether the primary publishes when it is due: relight check" in terminal("status", "r-1").out
 
 
 def test_a_held_runner_says_when_it_ends_by_itself(terminal: Terminal, api: Stub) -> None:
@@ -42,7 +68,7 @@ def test_a_held_runner_says_when_it_ends_by_itself(terminal: Terminal, api: Stub
     api.on("GET /runs/r-1", ended("Held", facts=facts, evidence={"report": "s3://e/report.html"}))
     out = terminal("status", "r-1").out
     assert "relight destroy --yes" in out
-    assert "2026-11-23T09:00:00Z" in out
+    assert "2026-11-23 09:00:00 UTC" in out
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,15 @@ def test_each_way_to_tamper_is_found_and_named(copy: Path, damage: Any, named: s
     assert named in problems(copy)
 
 
+def test_what_is_no_copy_of_a_run_is_not_read(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names the wrong directory or the whole bucket is told so, and not after all of it went through memory."""
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(S3, "get", lambda store, uri: pytest.fail(f"{uri} was read"))
+    for source in (copy.parent, PREFIX.rpartition("/")[0]):
+        (finding,) = verify_copy(source)
+        assert finding.problem == "holds no receipts"
+
+
 def test_a_forger_with_a_key_of_their_own_is_found_by_the_known_key(store: S3, copy: Path) -> None:
     close_chain(store, PREFIX, RUN, signer(ec.generate_private_key(ec.SECP256R1())))
     (copy / "chain.json").write_bytes(store.get(f"{PREFIX}/chain.json"))

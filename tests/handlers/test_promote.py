@@ -160,7 +160,9 @@ STEPS = ("note", "do", "verify")
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "pointer" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_killed_at_any_step_the_next_try_goes_on_and_teardown_takes_back(
     site: Site, kind: str, when: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

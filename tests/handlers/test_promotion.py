@@ -72,6 +72,7 @@ def test_a_failure_in_the_last_action_takes_the_others_back_in_reverse_and_the_r
     assert not broken.world.live()
 
 
+@pytest.mark.slow
 def test_what_can_not_be_undone_is_said_in_receipt_and_report(broken: Site) -> None:
     broken.function.answers |= {"do": {"done": False, "detail": "locked"}, "undo": {"done": False, "detail": "still locked"}}
     play(broken)
@@ -80,6 +81,7 @@ def test_what_can_not_be_undone_is_said_in_receipt_and_report(broken: Site) -> N
     assert [one["action"] for one in teardown["outputs"]["undone"] if not one["done"]] == ["lambda"]
 
 
+@pytest.mark.slow
 def test_a_throttled_action_is_tried_again_and_nothing_is_done_twice(broken: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     real, tries = acting.KINDS["lambda"], []
 
@@ -101,6 +103,7 @@ def test_a_throttled_action_is_tried_again_and_nothing_is_done_twice(broken: Sit
     assert broken.function.asked.count("do") == 1
 
 
+@pytest.mark.slow
 def test_a_drill_never_promotes(broken: Site) -> None:
     machine = play(broken, mode="drill", rehearse_approval=True)
     assert "promote" not in machine.phases
@@ -123,6 +126,7 @@ def other_production(site: Site, alive: bool) -> str:
     return instance
 
 
+@pytest.mark.slow
 def test_nothing_is_promoted_beside_another_run_that_is_production(broken: Site) -> None:
     other_production(broken, alive=True)
     machine = play(broken)
@@ -130,6 +134,7 @@ def test_nothing_is_promoted_beside_another_run_that_is_production(broken: Site)
     assert seen(broken) == {kind: BEFORE[kind] for kind in CHANGED}
 
 
+@pytest.mark.slow
 def test_a_run_whose_lease_has_expired_promotes_nothing(broken: Site) -> None:
     """Another one may have begun to act for the app."""
 
@@ -143,17 +148,20 @@ def test_a_run_whose_lease_has_expired_promotes_nothing(broken: Site) -> None:
     assert seen(broken) == {kind: BEFORE[kind] for kind in CHANGED}
 
 
+@pytest.mark.slow
 def test_production_that_has_died_is_in_nobodys_way(broken: Site) -> None:
     other_production(broken, alive=False)
     assert play(broken).entered[-1] == "Succeeded"
 
 
+@pytest.mark.slow
 def test_once_failed_back_an_app_may_be_promoted_again(broken: Site) -> None:
     play(broken)
     found = broken.world.table.production("ledger")
     assert found is not None and found.ended
 
 
+@pytest.mark.slow
 def test_a_promotion_that_fails_leaves_nobody_as_production(broken: Site) -> None:
     broken.function.answers["do"] = {"done": False, "detail": "no"}
     play(broken)
@@ -162,6 +170,7 @@ def test_a_promotion_that_fails_leaves_nobody_as_production(broken: Site) -> Non
 
 
 # ---------------------------------------------------------------- before anybody decides
+@pytest.mark.slow
 def test_the_approver_is_told_in_the_status_and_in_the_evidence(broken: Site) -> None:
     play(broken)
     record = broken.world.table.run(RUN_ID)
@@ -181,6 +190,7 @@ def test_what_somebody_changed_between_the_approval_and_the_promotion_stops_it(b
     assert seen(broken) == {kind: BEFORE[kind] for kind in CHANGED} | {"route53": [(300, ["9.9.9.9"])]}
 
 
+@pytest.mark.slow
 def test_that_nothing_fences_the_old_primary_is_said_before_and_after(broken: Site) -> None:
     broken.configure("pointer")
     machine = play(broken)

@@ -169,23 +169,25 @@ def test_production_is_not_torn_down_when_failback_finds_that_somebody_moved_the
     assert "is kept" in ending["summary"]
 
 
-@pytest.mark.parametrize(
-    ("damage", "why"),
-    [
-        (lambda r: r.known["validation"].update(verdict="COULD_NOT_VERIFY"), "did not pass"),
-        (lambda r: r.known["validation"]["checks"][0].update(verdict="TIMED_OUT"), "a check did not pass"),
-        (lambda r: r.known["validation"].update(checks=[]), "did not pass"),
-        (lambda r: r.known["plan"].update(hash="f" * 64), "not this plan's"),
-        (lambda r: r.known["approval"].update(evidence_hash="f" * 64), "bound to other evidence"),
-        (lambda r: r.known["approval"].update(approver="arn:aws:iam::1:user/mallory"), "another one"),
-        (lambda r: r.run.update(mode="drill"), "a drill is never promoted"),
-        (lambda r: r.world.store.put(r.known["validation"]["evidence"]["uri"], b"{}"), "document was changed"),
-        (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/manifest.json", b"{}"), "the plan was changed"),
-        (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/objects.jsonl", b"{}"), "objects.jsonl of the plan was"),
-        (lambda r: r.world.store.put(f"{r.known['plan']['backup_uri']}/metadata.json", b"{}"), "the backup was changed"),
-        (lambda r: r.world.store.delete(f"{r.known['plan']['backup_uri']}/metadata.json"), "the backup is gone"),
-    ],
-)
+PROOF: list[tuple[Any, str]] = [
+    (lambda r: r.known["validation"].update(verdict="COULD_NOT_VERIFY"), "did not pass"),
+    (lambda r: r.known["approval"].update(evidence_hash="f" * 64), "bound to other evidence"),
+    (lambda r: r.known["approval"].update(approver="arn:aws:iam::1:user/mallory"), "another one"),
+    (lambda r: r.run.update(mode="drill"), "a drill is never promoted"),
+    (lambda r: r.world.store.put(f"{r.known['plan']['backup_uri']}/metadata.json", b"{}"), "the backup was changed"),
+]
+MORE_PROOF: list[tuple[Any, str]] = [
+    (lambda r: r.known["validation"]["checks"][0].update(verdict="TIMED_OUT"), "a check did not pass"),
+    (lambda r: r.known["validation"].update(checks=[]), "did not pass"),
+    (lambda r: r.known["plan"].update(hash="f" * 64), "not this plan's"),
+    (lambda r: r.world.store.put(r.known["validation"]["evidence"]["uri"], b"{}"), "document was changed"),
+    (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/manifest.json", b"{}"), "the plan was changed"),
+    (lambda r: r.world.store.put(f"{r.known['plan']['uri']}/objects.jsonl", b"{}"), "objects.jsonl of the plan was"),
+    (lambda r: r.world.store.delete(f"{r.known['plan']['backup_uri']}/metadata.json"), "the backup is gone"),
+]
+
+
+@pytest.mark.parametrize(("damage", "why"), [*PROOF, *(pytest.param(*row, marks=pytest.mark.slow) for row in MORE_PROOF)])
 def test_nothing_is_promoted_unless_all_of_the_proof_is_there(broken: World, damage: Any, why: str) -> None:
     recovery = Recovery(broken).to_validated().approved()
     damage(recovery)
@@ -212,6 +214,7 @@ def test_an_approval_that_nobody_gave_leaves_a_receipt_that_says_so(broken: Worl
     assert receipt["outputs"] == {"approvals": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["Restore", "Validate", "Approve"])
 def test_a_runner_that_went_silent_is_ended_and_its_phase_has_a_receipt(broken: World, phase: str) -> None:
     recovery = Recovery(broken).to_validated()

@@ -125,9 +125,9 @@ ROWS: tuple[Row, ...] = (
         "armed after a drill had passed, by ann at 2026-11-24",
     ),
     ("bucket events", {"bucket_events": False}, ODD, "plan", "bucket shop does not send its events"),
-    ("notify", {"subscribers": Subscribers(confirmed=0, pending=2)}, BAD, "approve", "none of 2"),
+    ("notify", {"subscribers": Subscribers(confirmed=0, pending=2)}, BAD, "approve", "none of the topic's 2 subscribers"),
     ("notify", {"subscribers": Subscribers(confirmed=0, pending=0)}, ODD, "approve", "no subscriber"),
-    ("dead letters", {"dead_letters": 3}, ODD, "detect", "3 message(s)"),
+    ("dead letters", {"dead_letters": 3}, ODD, "detect", "3 messages"),
     ("clock", {"skew": -400.0}, BAD, "detect", "differ by 400 s"),
     ("clock", {"backup": replace(B1, created_at=NOW + timedelta(hours=1))}, ODD, "detect", "after S3 received it"),
 )

@@ -134,8 +134,8 @@ def published(data: Path, text: str, name: str = "report.json") -> None:
         ("jsonl", '{"total": 4}\n{}\n', {"schema": SCHEMA}, "row 2: data must contain ['total']"),
         ("json", '{"total": 4', {}, "is no json"),
         ("csv", 'id\n"1', {}, "is no csv"),
-        ("json", "[]", {"least": 1}, "has 0 row(s): less than 1"),
-        ("jsonl", "{}\n" * 9, {"most": 8}, "has 9 row(s): more than 8"),
+        ("json", "[]", {"least": 1}, "has 0 rows: less than 1"),
+        ("jsonl", "{}\n" * 9, {"most": 8}, "has 9 rows: more than 8"),
     ],
 )
 def test_published_output(data: Path, form: str, text: str, change: dict[str, Any], said: str) -> None:

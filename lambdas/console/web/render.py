@@ -8,7 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lambdas.console.answers import Answer, answer
 from lambdas.console.web.session import Visit
-from relight.words import attempt, counts, duration, mood, size, whole
+from relight.model import moment
+from relight.view import standing
+from relight.words import attempt, counts, duration, mood, size, when, whole
 
 HTML = "text/html; charset=utf-8"
 
@@ -22,8 +24,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"attempt": attempt, "counts": counts, "duration": duration, "mood": mood, "size": size, "whole": whole}
+    made.filters |= {one.__name__: one for one in (age, attempt, counts, duration, mood, size, standing, when, whole)}
     return made
+
+
+def age(stamp: str, now: str) -> str:
+    """How long before ``now`` it was."""
+    return duration((moment(now) - moment(stamp)).total_seconds())
 
 
 def page(template: str, visit: Visit | None, code: int = 200, **values: Any) -> Answer:

@@ -105,7 +105,10 @@ def act(desk: Desk, visit: Visit, action: str) -> Answer:
 def timeline(view: View) -> list[dict[str, Any]]:
     """A row for each phase that began, and for a run under way those that may still come."""
     begun = {row.phase for row in view.phases}
-    rows = [{"row": row, "said": outcome_of(view, row) or HINTS.get(row.phase, "")} for row in view.phases]
+    rows = [
+        {"row": row, "said": outcome_of(view, row) or (HINTS.get(row.phase, "") if row.running else "")}
+        for row in view.phases
+    ]
     ahead = [phase for phase in Phase if phase.value not in begun and not view.outcome]
     last = max((list(Phase).index(Phase(row.phase)) for row in view.phases), default=-1)
     return [*rows, *({"phase": phase.value, "said": HINTS[phase]} for phase in ahead if list(Phase).index(phase) > last)]

@@ -10,6 +10,7 @@ import yaml
 from examples.sample.seed import seed
 from relight.adapters.kube import Cluster
 from relight.errors import DemoFailed
+from relight.words import many
 
 SAMPLE = Path(__file__).parents[3] / "examples/sample"
 NAMESPACE, CLAIM, CRONJOB, SERVER = "sample", "ledger", "publish", "server"
@@ -108,7 +109,7 @@ def last_words(cluster: Cluster) -> str:
     for pod in servers(cluster):
         status, log = pod.get("status", {}), cluster.pod_log(NAMESPACE, pod["metadata"]["name"]).strip()
         restarts = sum(row.get("restartCount", 0) for row in status.get("containerStatuses", []))
-        facts = (status.get("phase", "Pending"), f"{restarts} restart(s)", status.get("message", ""), log[-200:])
+        facts = (status.get("phase", "Pending"), many(restarts, "restart"), status.get("message", ""), log[-200:])
         said.append(", ".join(filter(None, facts)))
     return "; ".join(said) or "it has no pod"
 

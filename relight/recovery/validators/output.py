@@ -17,6 +17,7 @@ from relight.recovery.validators.claims import NotReadable, file_in
 from relight.recovery.validators.context import Finding, ValidationContext
 from relight.recovery.validators.sql import outside
 from relight.times import from_epoch
+from relight.words import many
 
 LARGEST = 256 * 2**20
 
@@ -39,7 +40,7 @@ def check(validator: Validator, context: ValidationContext, deadline: Deadline) 
         return Finding(Verdict.TIMED_OUT, f"{validator.path} could not be read within {validator.deadline} s")
     except Misfit as error:
         return Finding(Verdict.FAILED, f"{validator.path} {error}")
-    return Finding(Verdict.PASSED, f"{validator.path} is new and as expected: {evidence['rows']} row(s)", evidence)
+    return Finding(Verdict.PASSED, f"{validator.path} is new and as expected: {many(evidence['rows'], 'row')}", evidence)
 
 
 def _judged(file: Path, validator: Validator, context: ValidationContext, deadline: Deadline) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def _judged(file: Path, validator: Validator, context: ValidationContext, deadli
         raise NotReadable(f"{validator.path} has {stat.st_size} bytes, more than this check reads ({LARGEST})")
     rows = _rows(file, validator, deadline)
     if wrong := outside(rows, validator):
-        raise Misfit(f"has {rows} row(s): {wrong}")
+        raise Misfit(f"has {many(rows, 'row')}: {wrong}")
     return {"rows": rows, "bytes": stat.st_size, "modified_at": from_epoch(int(stat.st_mtime))}
 
 

@@ -19,6 +19,7 @@ from relight.recovery.patience import Deadline
 from relight.recovery.validators import jobs
 from relight.recovery.validators.claims import NotReadable, file_in
 from relight.recovery.validators.context import Finding, ValidationContext
+from relight.words import many
 
 PSQL = ("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--command")
 SIDECARS = ("-wal", "-journal")  # what a process that died left undone: SQLite must write to make it good
@@ -34,7 +35,7 @@ def check(validator: Validator, context: ValidationContext, deadline: Deadline) 
 def judge(rows: list[tuple[Any, ...]], validator: Validator) -> Finding:
     """One row of one value is expected, equal to ``expect`` where given, from ``least`` to ``most`` where given."""
     if len(rows) != 1 or len(rows[0]) != 1:
-        shape = f"{len(rows)} row(s)" if len(rows) != 1 else f"{len(rows[0])} columns"
+        shape = many(len(rows), "row") if len(rows) != 1 else f"{len(rows[0])} columns"
         return Finding(Verdict.FAILED, f"the query gives {shape} instead of one value")
     value = rows[0][0]
     shown, evidence = str(value)[:SHOWN], {"value": str(value)[:SHOWN], "query": validator.query}
