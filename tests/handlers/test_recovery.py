@@ -104,7 +104,7 @@ def test_an_incident_goes_from_alarm_to_promotion_and_back_and_leaves_nothing_bu
     assert post("failback", "arn:aws:iam::1:user/bob", confirm=True)[0] == 200
     freeze = [task for task in broken.table.mailbox(recovery.known["launch"]["principal"]).tasks if task.phase == "serve"]
     asked = {"action": "freeze", "requested_by": "arn:aws:iam::1:user/bob", "cycle": 0, "hold": False}
-    assert freeze[0].inputs == asked | {"primary": "", "restored": ""}
+    assert freeze[0].inputs == asked | {"primary": "", "restored": None}
     recovery.known["frozen"] = {"requested_by": "bob", "frozen": True, "detail": "", "at": now()}
     recovery.call(failback, "handback")
     assert broken.store.get(POINTER) == b'{"site":"primary"}'
