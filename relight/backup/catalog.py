@@ -1,7 +1,7 @@
 """Which backups an app has, and which one a run takes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -32,7 +32,7 @@ class BackupSummary:
 
     ``bytes``: of all its objects, as stored. ``committed``: metadata.json is there. ``modified``: of its youngest.
     ``fingerprint``: of its objects' names, sizes and etags: as long as it is the same, no byte of them has changed.
-    ``kms_keys``: those that it was sealed for. ``opened``: the backup, its metadata sound.
+    ``kms_keys``: those that it was sealed for.
     """
 
     uri: str
@@ -45,7 +45,6 @@ class BackupSummary:
     modified: datetime | None = None
     fingerprint: str = ""
     kms_keys: tuple[str, ...] = ()
-    opened: Backup | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +81,15 @@ class Selection:
         return self.backup.metadata
 
 
+Listed = tuple[BackupSummary, Backup | None]  # with the backup itself, where its metadata are sound
+
+
 def list_backups(store: S3, storage: str) -> list[BackupSummary]:
     """Every backup below ``<storage>/backups/``, newest first, unreadable and uncommitted ones last. Raises what S3 does."""
+    return [found for found, _ in _listed(store, storage)]
+
+
+def _listed(store: S3, storage: str) -> list[Listed]:
     root = join(storage, "backups")
     objects: dict[str, list[ObjectInfo]] = {}
     for found in store.list(f"{root}/"):
@@ -91,13 +97,13 @@ def list_backups(store: S3, storage: str) -> list[BackupSummary]:
         if name and BACKUP_ID.fullmatch(backup_id):
             objects.setdefault(backup_id, []).append(found)
 
-    def summary(backup_id: str) -> BackupSummary:
+    def summary(backup_id: str) -> Listed:
         return _summary(store, join(root, backup_id), backup_id, objects[backup_id])
 
-    return sorted(ordered(summary, sorted(objects), THREADS), key=_newest_first)
+    return sorted(ordered(summary, sorted(objects), THREADS), key=lambda listed: _newest_first(listed[0]))
 
 
-def _summary(store: S3, uri: str, backup_id: str, objects: list[ObjectInfo]) -> BackupSummary:
+def _summary(store: S3, uri: str, backup_id: str, objects: list[ObjectInfo]) -> Listed:
     listed = sorted((one.uri.removeprefix(uri), one.size, one.etag) for one in objects)
     made = BackupSummary(
         uri=uri,
@@ -110,10 +116,10 @@ def _summary(store: S3, uri: str, backup_id: str, objects: list[ObjectInfo]) -> 
     try:
         opened = open_backup(store, uri)
     except BackupError as error:
-        return replace(made, problem=str(error))
+        return replace(made, problem=str(error)), None
     found = opened.metadata
     kms_keys = tuple(one.key for one in recipients(found.encryption) if one.kind == KMS) if found.sealed else ()
-    return replace(made, committed=True, created_at=found.created_at, app=found.app, kms_keys=kms_keys, opened=opened)
+    return replace(made, committed=True, created_at=found.created_at, app=found.app, kms_keys=kms_keys), opened
 
 
 def _newest_first(found: BackupSummary) -> tuple[float, str]:
@@ -140,12 +146,13 @@ def select(
     if wanted.startswith("s3://"):
         return Selection(backup=_expect_valid(open_backup(store, wanted), deep))
     entries = {entry.backup_id: entry for entry in known}
-    listed = list_backups(store, storage)
+    there = _listed(store, storage)
+    listed, opened = [found for found, _ in there], {found.uri: backup for found, backup in there}
     passed: list[PassedOver] = []
     for found in _candidates(listed, wanted, seed, entries, at or datetime.now(UTC)):
         try:
             _expect_not_known_bad(found, entries.get(found.backup_id))
-            backup = _expect_valid(found.opened or open_backup(store, found.uri), deep)
+            backup = _expect_valid(opened[found.uri] or open_backup(store, found.uri), deep)
         except BackupError as error:
             passed.append(PassedOver(uri=found.uri, why=str(error)))
         else:
