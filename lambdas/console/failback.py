@@ -76,7 +76,9 @@ def shown(desk: Desk, run: Run, found: Serving, primary: str = "") -> dict[str, 
 
 
 def hand_back(desk: Desk, call: Call) -> dict[str, Any]:
-    """As a page's button asks for it, below the table of steps."""
+    """As a page's form asks for it, below the table of steps. Raises RequestInvalid where nobody looked at the primary."""
+    if not call.text("primary"):
+        raise RequestInvalid("primary", "is not said", "look at it first, and say how it is: that stands in the report")
     return ask(desk, replace(call, body={**call.body, "confirm": True}))
 
 

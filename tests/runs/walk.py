@@ -15,7 +15,7 @@ from relight.roles import API, PAGES, Role
 from tests.handlers.browser import HOST, OWN
 from tests.runs.stage import Stage
 
-HANDS_BACK = "POST /console/runs/{run_id}/failback"  # a page's button asks twice for nothing: it does what it says
+HANDS_BACK = "POST /console/runs/{run_id}/failback"  # a page's form has no dry run but the page: it does what it says
 SIGNED = "arn:aws:iam::000000000000:user/"
 Answer = dict[str, Any]
 
@@ -79,7 +79,7 @@ class Walk:
         return {"requestContext": {"authorizer": {"iam": {"userArn": f"{SIGNED}{role}"}}}, "body": dumped(bodies.get(route))}
 
     def _browsing(self, role: Role, method: str) -> Answer:
-        form = {"form": self._form(role), **WRONG} if method == "POST" else {}
+        form = {"form": self._form(role), "primary": "it is ready", **WRONG} if method == "POST" else {}
         headers = {"host": HOST, "x-forwarded-proto": "https", **(OWN if form else {})}
         return {"headers": headers, "cookies": [self._cookie(role)], **sent(form)}
 

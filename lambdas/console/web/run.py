@@ -46,7 +46,7 @@ ACTIONS: dict[str, Action] = {
         does=decisions.reject, fields=("evidence_hash", "reason"), when=lambda view: view.waits_for == "decision"
     ),
     "request": Action(does=again.request, fields=("reason",), when=lambda view: bool(view.ask_until)),
-    "failback": Action(does=failback.hand_back, fields=(), when=lambda view: view.serving),
+    "failback": Action(does=failback.hand_back, fields=("primary",), when=lambda view: view.serving),
     "unfreeze": Action(does=unfreeze.ask, fields=(), when=lambda view: view.serving and view.frozen),
 }
 
