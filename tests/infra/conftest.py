@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[2]
 Templates = dict[str, dict[str, Any]]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "assembly" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("assembly"))  # one synthesis, one worker
+
+
 def synth(output: Path, *options: str, seed: str = "0") -> subprocess.CompletedProcess[str]:
     """``python app.py``, as ``./run synth`` calls it."""
     command = [sys.executable, str(ROOT / "app.py"), "--output", str(output), *options]

@@ -24,7 +24,7 @@ from tests.runs.invariants import holds
 from tests.runs.stage import Stage
 from tests.support import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("promoting")]  # one deployment of its own, one worker
+pytestmark = pytest.mark.slow
 NAME, BEFORE, AFTER = "shop.example.com", "192.0.2.1", "192.0.2.2"
 CODE = """
 def handler(event, context):
