@@ -28,6 +28,8 @@ def console(session: Session, run_id: RunOption = None, role: RoleOption = None)
       relight console RUN_ID
       relight console --as viewer
     """
+    if run_id:
+        session.console.run(run_id)  # a link to what is not there would only disappoint in the browser
     made = link(session, [role] if role else LADDER[::-1])
     to = f"&to={quote(f'/console/runs/{run_id}')}" if run_id else ""
     address = (console_address() or session.deployment.api).rstrip("/") + made["path"] + to

@@ -103,6 +103,7 @@ def test_a_half_written_backup_is_refused_before_a_run_starts(terminal: Terminal
 # ------------------------------------------------------------------ what the API refuses
 FROM_THE_API = [
     (("status", "r-9"), "GET /runs/r-9", 404, "RunNotFound", "R204"),
+    (("console", "r-9"), "GET /runs/r-9", 404, "RunNotFound", "R204"),
     (("approve", "r-1", "--evidence", "e"), "POST /runs/r-1/approve", 409, "ApprovalExpired", "R209"),
     (("approve", "r-1", "--evidence", "e"), "POST /runs/r-1/approve", 409, "AlreadyDecided", "R210"),
     (("approve", "r-1", "--evidence", "e"), "POST /runs/r-1/approve", 403, "SelfApproval", "R211"),
