@@ -22,6 +22,10 @@ class FolderStore(S3):
     def get(self, uri: str) -> bytes:
         return self.path(uri).read_bytes()
 
+    def get_up_to(self, uri: str, most: int) -> tuple[int, bytes]:
+        data = self.path(uri).read_bytes()
+        return len(data), data if len(data) <= most else b""
+
     def get_range(self, uri: str, start: int, length: int, etag: str | None = None) -> bytes:
         with self.path(uri).open("rb") as file:
             file.seek(start)
