@@ -105,10 +105,10 @@ def test_what_could_not_be_started_is_a_dead_letter_and_raises_its_alarm(stage: 
     with stage.taken_away("Arrive", "states:StartExecution"), armed(stage):
         stage.alarm_fires()
         stage.until(lambda: stage.alarm("dead-letters") == "ALARM", "the alarm on dead letters is on", seconds=60)
-    (letter,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    told = json.loads(letter["Body"])
-    assert told["requestPayload"]["detail"]["alarmName"] == "relight-sample-unhealthy"
-    assert "states:StartExecution" in told["responsePayload"]["errorMessage"]
+    letters = [json.loads(one["Body"]) for one in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]]
+    told = [one for one in letters if one["requestPayload"].get("detail", {}).get("alarmName") == "relight-sample-unhealthy"]
+    assert told, letters  # the watch over alarms that stay may have tried in the same minute, and left another
+    assert all("states:StartExecution" in one["responsePayload"]["errorMessage"] for one in told)
     assert stage.named(INCIDENT) == started
     sqs.purge_queue(QueueUrl=queue)
 
