@@ -16,7 +16,7 @@ from relight.backup.reader import Backup
 from relight.backup.staging import remove
 from relight.backup.tarball import Member
 from relight.backup.unpack import Limits, Tally, VolumeSize, unpack
-from relight.errors import BackupError, RestoreFailed
+from relight.errors import BackupError, RelightError, RestoreFailed
 
 HOME = ".relight-restore"  # on the volume, gone at the end
 OF_THE_DISK = frozenset({HOME, "lost+found"})
@@ -31,8 +31,8 @@ def restore_claim(backup: Backup, namespace: str, claim: str, root: Path, limits
         with _alone(root) as home:
             swap = _Swap(root, home, f"{backup.metadata_sha256}-{claim}")
             if not swap.proven:
-                found = _stage(backup, f"volumes/{namespace}/{claim}", swap.renewed(), limits or Limits())
-                swap.prove(found)
+                with swap.renewed() as tree:
+                    swap.prove(_stage(backup, f"volumes/{namespace}/{claim}", tree, limits or Limits()))
             return VolumeSize(namespace, claim, *swap.finish())
     except OSError as error:
         raise RestoreFailed(
@@ -111,13 +111,21 @@ class _Swap:
     def proven(self) -> bool:
         return self._proven.exists() or self._emptied.exists()
 
-    def renewed(self) -> Path:
-        """An empty directory to stage in. Another backup's swap that was left half way is brought to an end, or undone."""
+    @contextmanager
+    def renewed(self) -> Iterator[Path]:
+        """An empty directory to stage in. Another backup's swap that was left half way is brought to an end, or undone.
+
+        What fails leaves nothing: a volume that is full of it would stop the app that goes on there.
+        """
         _move(self._staged if any(self._home.glob("emptied-*")) else self._former, self._root)
         for left in self._home.iterdir():
             remove(left) if left.is_dir() else left.unlink()
         self._staged.mkdir(mode=0o755)
-        return self._staged
+        try:
+            yield self._staged
+        except (OSError, RelightError):
+            remove(self._home)
+            raise
 
     def prove(self, found: tuple[int, int]) -> None:
         os.sync()  # what is proven must survive a power cut from here on

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,21 @@ def test_damage_is_found_before_the_volume_is_touched(store: S3, kept: Path, pri
     store.put(f"{URI}/state.tar.zst", bytes(state))
     with pytest.raises(DigestMismatch):
         restored(store, primary)
-    assert without_disk(primary) == before
+    assert without_disk(primary) == before and not (primary / HOME).exists()
+
+
+def test_a_disk_that_is_full_is_left_with_the_room_that_it_had(
+    store: S3, kept: Path, primary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = without_disk(primary)
+
+    def full(*_: Any) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(RestoreFailed, match=r"No space left.*give the disk more room"):
+        patched.setattr(os, "pwrite", full)
+        restored(store, primary)
+    assert without_disk(primary) == before and not (primary / HOME).exists()
 
 
 def test_a_backup_that_is_not_the_one_that_was_shown_is_refused(store: S3, kept: Path) -> None:
